@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from assurance.evidence.errors import InvalidInput
+from assurance.evidence.errors import InvalidInput, NotComputable
 from records.canonical import content_hash
 
 
@@ -110,6 +110,11 @@ class Finding:
                 "interval_misses_value",
                 f"{self.quantity} {self.value} lies outside its interval {self.interval.low}..{self.interval.high}",
             )
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise NotComputable("no_value", f"{self.quantity} has no value: {self.reason}")
+        return self.value
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values only, in the shape that the API, the JSON twin and the bundle share."""
