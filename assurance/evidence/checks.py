@@ -70,3 +70,9 @@ def same_length(**vectors: NDArray[np.generic]) -> None:
     if len({len(vector) for vector in vectors.values()}) > 1:
         sizes = ", ".join(f"{name} {len(vector)}" for name, vector in vectors.items())
         raise InvalidInput("length_mismatch", f"lengths differ ({sizes}): give one value per case in each")
+
+
+def is_sha256(text: str) -> None:
+    """Refuse ``text`` unless it is 64 lower-case hexadecimal digits (``not_sha256``)."""
+    if len(text) != 64 or set(text) - set("0123456789abcdef"):
+        raise InvalidInput("not_sha256", f"{text!r} is not a SHA-256: give 64 hexadecimal digits in lower case")

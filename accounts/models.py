@@ -1,0 +1,138 @@
+"""Organisations, sites, people and the roles that tie them."""
+
+from typing import ClassVar
+from zoneinfo import available_timezones
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Organisation(models.Model):
+    class Kind(models.TextChoices):
+        DEVELOPER = "developer", "Developer"
+        HOSPITAL = "hospital", "Hospital"
+        REGULATOR = "regulator", "Regulator"
+        OPERATOR = "operator", "Platform operator"
+
+    name = models.CharField(max_length=200, unique=True)
+    slug = models.SlugField(max_length=60, unique=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+    country = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def known_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"time_zone {name!r} is not known: give an IANA name such as Europe/Berlin")
+
+
+class Site(models.Model):
+    """A place of a hospital where studies are made. ``code`` is what prediction files carry in their site column."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="sites")
+    code = models.SlugField(max_length=60)
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=60, default="UTC", validators=[known_time_zone])
+
+    class Meta:
+        ordering = ("organisation", "code")
+        constraints = (models.UniqueConstraint(fields=("organisation", "code"), name="one_site_per_code"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    DEVELOPER_AUTHOR = "developer_author", "Model developer (author)"
+    DEVELOPER_APPROVER = "developer_approver", "Regulatory affairs lead (approver)"
+    HOSPITAL_READER = "hospital_reader", "Hospital QA reader"
+    HOSPITAL_QA = "hospital_qa", "Hospital QA lead"
+    SAFETY_OFFICER = "safety_officer", "Clinical safety officer"
+    HOSPITAL_SIGNATORY = "hospital_signatory", "Hospital signatory"
+    REGULATOR_INTAKE = "regulator_intake", "Regulator intake"
+    REGULATOR_ASSESSOR = "regulator_assessor", "Assessor"
+    REGULATOR_DECIDER = "regulator_decider", "Decision maker"
+    REGULATOR_OBSERVER = "regulator_observer", "Observer"
+    AUDITOR = "auditor", "Auditor"
+    PLATFORM_ADMIN = "platform_admin", "Platform administrator"
+    INTEGRATION = "integration", "Integration (token only)"
+
+
+class PersonManager(BaseUserManager["Person"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "Person":
+        person = self.model(email=self.normalize_email(email).lower(), **fields)
+        person.set_password(password)
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "Person":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class Person(AbstractBaseUser, PermissionsMixin):
+    """One human being, one identity; rights come from memberships, never from the flags below."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField("printed name", max_length=200)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    objects = PersonManager()
+
+    class Meta:
+        ordering = ("email",)
+        verbose_name_plural = "people"
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def current(self) -> "MembershipQuerySet":
+        now = timezone.now()
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=now), starts_at__lte=now)
+
+
+class Membership(models.Model):
+    """A role of a person in an organisation, from a time to a time; ``site`` narrows it for hospitals."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=24, choices=Role)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True)
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("organisation", "role")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("person", "organisation", "role", "site"),
+                condition=Q(ends_at=None),
+                nulls_distinct=False,
+                name="one_open_membership",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.get_role_display()} at {self.organisation}"

@@ -1,0 +1,22 @@
+"""Every address of the instance."""
+
+from django.urls import include, path
+
+from config import health
+from config.api import api
+
+urlpatterns = [
+    path("healthz", health.process, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    path("account/", include("allauth.urls")),
+    path("api/v1/", api.urls),
+    path("", include("accounts.urls")),
+    path("", include("records.urls")),
+    path("", include("assurance.urls")),
+    path("", include("monitoring.urls")),
+    path("", include("explainability.urls")),
+    path("", include("generalizability.urls")),
+    path("", include("vigilance.urls")),
+    path("", include("reporting.urls")),
+]

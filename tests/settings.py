@@ -1,0 +1,21 @@
+"""Settings of the suite: the owner's role, so that a test database can be made, and work done at once."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("VIGIL_HOME", str(Path(__file__).resolve().parent.parent / "var" / "tests"))
+
+from config import embedded  # noqa: E402
+
+OWN_DATABASE = not os.environ.get("DATABASE_URL")
+if OWN_DATABASE:
+    os.environ["DATABASE_URL"] = embedded.database_url(role=embedded.OWNER)
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
