@@ -26,7 +26,9 @@ MOST_ATTEMPTS = 5
 SEND_AGAIN_AFTER = timedelta(minutes=2)
 
 
-def start_job(task: str, *, queue: str, title: str, arguments: dict[str, Any], organisation_id: int | None = None) -> Job:
+def start_job(
+    task: str, *, queue: str, title: str, arguments: dict[str, Any], organisation_id: int | None = None
+) -> Job:
     """Write the job and send it once the surrounding transaction is committed. ``arguments`` holds keys only."""
     job = Job.objects.create(
         task=task, queue=queue, title=title, arguments=arguments, organisation_id=organisation_id,

@@ -1,8 +1,5 @@
 """Settings of every instance. What differs between instances comes from the environment, nothing else."""
 
-from pathlib import Path
-
-import plotly
 from psycopg.conninfo import conninfo_to_dict
 
 from config import embedded, home
@@ -67,6 +64,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.workplace",
+                "config.menu.main_menu",
             ],
         },
     }
@@ -170,8 +168,8 @@ CONTENT_SECURITY_POLICY = {
 ARTEFACT_DIR = env_path("VIGIL_ARTEFACT_DIR", default=home.var("artefacts"))
 KEY_DIR = env_path("VIGIL_KEY_DIR", default=home.var("keys"))
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = home.var("static")
-STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", str(Path(plotly.__file__).parent / "package_data"))]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(ARTEFACT_DIR)}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},

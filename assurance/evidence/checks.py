@@ -61,7 +61,9 @@ def count_vector(values: ArrayLike, *, name: str, at_least: int = 1) -> NDArray[
     bad = np.flatnonzero((vector < 0) | (vector != np.floor(vector)))
     if bad.size:
         first = int(bad[0])
-        raise InvalidInput("not_counts", f"{name}[{first}] is {vector[first]:g}: every count must be 0 or a whole number")
+        raise InvalidInput(
+            "not_counts", f"{name}[{first}] is {vector[first]:g}: every count must be 0 or a whole number"
+        )
     return vector
 
 

@@ -22,7 +22,9 @@ class FindingRecord(models.Model):
     family = models.CharField(max_length=18, choices=Family)
     quantity = models.CharField(max_length=60)
     signal = models.CharField(max_length=120, blank=True)
-    stratum = models.CharField(max_length=200, blank=True, help_text="factor=level;... in the order of the factors' names")
+    stratum = models.CharField(
+        max_length=200, blank=True, help_text="factor=level;... in the order of the factors' names"
+    )
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, null=True, related_name="findings")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="findings")
     value = models.FloatField(null=True)
@@ -42,7 +44,16 @@ class FindingRecord(models.Model):
         )
         constraints = (
             models.UniqueConstraint(
-                fields=("deployment", "version", "quantity", "signal", "stratum", "window_start", "window_end", "family"),
+                fields=(
+                    "deployment",
+                    "version",
+                    "quantity",
+                    "signal",
+                    "stratum",
+                    "window_start",
+                    "window_end",
+                    "family",
+                ),
                 condition=models.Q(superseded_by=None),
                 nulls_distinct=False,
                 name="one_current_finding",

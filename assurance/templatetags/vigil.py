@@ -1,0 +1,88 @@
+"""How values, states and times look on every page."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from assurance.evidence.finding import State
+
+register = template.Library()
+
+SHAPES = {  # a shape for each state, so that a reader who sees no colour reads the same
+    "ok": '<circle cx="8" cy="8" r="7" fill="currentColor"/><path d="m4.5 8.2 2.4 2.4 4.6-5" fill="none" '
+    'stroke="var(--sheet)" stroke-width="2"/>',
+    "watch": '<path d="M8 1 15.5 14.5H.5z" fill="currentColor"/><path d="M8 6v4m0 1.3v1.6" stroke="var(--sheet)" '
+    'stroke-width="1.8"/>',
+    "act": '<path d="M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5z" fill="currentColor"/><path d="M8 3.8v5m0 1.7v1.9" '
+    'stroke="var(--sheet)" stroke-width="2"/>',
+    "insufficient": '<circle cx="8" cy="8" r="6.3" fill="none" stroke="currentColor" stroke-width="1.6" '
+    'stroke-dasharray="3 2"/>',
+}
+WORDS = {"ok": "OK", "watch": "Watch", "act": "Act", "insufficient": "Insufficient"}
+
+
+@register.simple_tag
+def state(value: str | State) -> SafeString:
+    """The state as shape, word and colour."""
+    key = str(getattr(value, "value", value))
+    shape = mark_safe(SHAPES[key])  # noqa: S308 -- the constant above
+    return format_html(
+        '<span class="state state-{}"><svg viewBox="0 0 16 16" aria-hidden="true">{}</svg>{}</span>',
+        key, shape, WORDS[key],
+    )  # fmt: skip
+
+
+@register.filter
+def number(value: Any, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits; a missing one is a dash, never a zero."""
+    if value is None or value == "":
+        return "–"
+    value = float(value)
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(places, 6)}f}" if abs(value) >= 1e-4 else f"{value:.{digits - 1}e}"
+
+
+@register.filter
+def unit(text: str) -> str:
+    """Units as printed after a number; a plain ratio has none."""
+    return "" if text in ("", "1") else f" {text}"
+
+
+@register.filter
+def interval(content: dict[str, Any]) -> str:
+    """``0.91 to 0.97 (95 %, delong)`` from a Finding's content."""
+    part = content.get("interval")
+    if not part:
+        return "no interval"
+    return f"{number(part['low'])} to {number(part['high'])} ({round(100 * part['level'])} %, {part['method']})"
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString | str:
+    """Date and time with its zone, machine-readable."""
+    if moment is None:
+        return "–"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S %Z"), moment.strftime("%Y-%m-%d %H:%M %Z"),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def day(moment: datetime | None) -> SafeString | str:
+    if moment is None:
+        return "–"
+    return format_html('<time datetime="{}">{}</time>', moment.date().isoformat(), moment.strftime("%d %b %Y"))
+
+
+@register.filter
+def get(mapping: dict[Any, Any] | None, key: Any) -> Any:
+    return (mapping or {}).get(key)
