@@ -8,7 +8,7 @@ from django.core.management import execute_from_command_line
 
 WITHOUT_SERVICES = {
     "drift", "sequential", "performance", "estimate", "explain", "shift", "model", "up", "demo", "help", "version",
-    "--help", "-h", "--version", "makemigrations", "collectstatic", "compilemessages", "makemessages",
+    "--help", "-h", "--version", "makemigrations", "collectstatic", "check", "compilemessages", "makemessages",
 }  # fmt: skip
 
 

