@@ -171,6 +171,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Files
 ARTEFACT_DIR = env_path("VIGIL_ARTEFACT_DIR", default=home.var("artefacts"))
+WEIGHTS_DIR = env_path("VIGIL_WEIGHTS_DIR", default=home.var("weights"))
 KEY_DIR = env_path("VIGIL_KEY_DIR", default=home.var("keys"))
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -17,7 +17,15 @@ def test_compose_starts_exactly_the_commands_of_up(monkeypatch):
 
 
 def test_every_long_running_service_has_a_health_check():
-    for name in ("postgres", "valkey", "web", "worker-ingest", "worker-statistics", "worker-inference", "worker-reports"):
+    for name in (
+        "postgres",
+        "valkey",
+        "web",
+        "worker-ingest",
+        "worker-statistics",
+        "worker-inference",
+        "worker-reports",
+    ):
         assert COMPOSE["services"][name]["healthcheck"]["test"]
 
 
