@@ -1,4 +1,9 @@
-from django.urls.resolvers import URLPattern, URLResolver
+from django.urls import path
+
+from assurance.views import jobs
 
 app_name = "assurance"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("jobs/", jobs.job_list, name="job_list"),
+    path("jobs/<uuid:job_id>/cancel", jobs.job_cancel, name="job_cancel"),
+]

@@ -11,7 +11,7 @@ ENTRIES = (
     ("Models", "assurance:model_list", {"hospital", "developer", "regulator", "operator"}),
     ("Submissions", "assurance:submission_list", {"hospital", "developer", "regulator"}),
     ("Dossiers", "reporting:dossier_list", {"hospital", "developer", "regulator"}),
-    ("Jobs", "monitoring:job_list", {"hospital", "developer", "operator"}),
+    ("Jobs", "assurance:job_list", {"hospital", "developer", "operator"}),
     ("Audit", "records:trail", {"hospital", "developer", "regulator", "operator"}),
 )
 
