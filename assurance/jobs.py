@@ -95,7 +95,7 @@ def _work(job: Job, function: Callable[..., None]) -> None:
         _end(job, Job.Status.DONE)
 
 
-def _end(job: Job, status: str, *, reason: str = "") -> None:
+def _end(job: Job, status: Any, *, reason: str = "") -> None:
     ended = None if status == Job.Status.QUEUED else timezone.now()
     Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING).update(
         status=status, reason=reason[:2000], finished_at=ended, sent_at=ended and job.sent_at

@@ -39,7 +39,8 @@ def day_ticks(start: datetime, end: datetime, *, most: int = 8) -> list[datetime
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     if days > 75:
         months = max(1, math.ceil(days / 30.4 / most))
-        ticks, year, month = [], start.year, start.month
+        ticks: list[datetime] = []
+        year, month = start.year, start.month
         while True:
             month += months
             year, month = year + (month - 1) // 12, (month - 1) % 12 + 1

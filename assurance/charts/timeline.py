@@ -110,7 +110,8 @@ def _intervals(points: list[Point], x: Scale, y: Scale) -> SafeString:
 
 
 def _line(points: Sequence[Point], x: Scale, y: Scale) -> SafeString:
-    pieces, piece = [], []
+    pieces: list[list[str]] = []
+    piece: list[str] = []
     for point in points:
         if point.value is None:
             pieces.append(piece)
