@@ -43,7 +43,7 @@ $(VENV)/bin/python:
 
 # torch first and as the CPU build, so that nothing below pulls the large GPU one.
 $(VENV)/.torch: | $(VENV)/bin/python
-	$(PIP) install --retries 1 --extra-index-url $(TORCH_INDEX) $(TORCH)
+	$(PIP) install --retries 1 --no-deps --extra-index-url $(TORCH_INDEX) $(TORCH)
 	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/.torch

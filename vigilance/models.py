@@ -1,0 +1,62 @@
+"""Incidents and the clocks that the law starts for them."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Organisation
+from assurance.models import Deployment
+
+
+class Incident(models.Model):
+    """What a person judged to concern patients' safety: opened, reported, closed, each with a reason."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveIntegerField(unique=True, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="incidents")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="incidents")
+    alarm_id = models.BigIntegerField(null=True, help_text="the alarm that it came from")
+    event_kind = models.SlugField(max_length=60)
+    title = models.CharField(max_length=200)
+    description = models.TextField()
+    aware_at = models.DateTimeField()
+    time_zone = models.CharField(max_length=60, default="UTC")
+    status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
+    closing_reason = models.TextField(blank=True)
+    opened_at = models.DateTimeField(default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-aware_at",)
+
+    def __str__(self) -> str:
+        return f"Incident {self.number}: {self.title}"
+
+
+class ReportingClock(models.Model):
+    """One report that one duty asks for. ``duty`` is its id in the catalogue of deadlines; ``terms`` a frozen copy."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="clocks")
+    duty = models.SlugField(max_length=80)
+    terms = models.JSONField()
+    due_at = models.DateTimeField(null=True, help_text="empty where the text names no number: a person sets the date")
+    moved_to = models.DateField(null=True)
+    reported_at = models.DateTimeField(null=True)
+    reference = models.CharField(max_length=120, blank=True, help_text="the recipient's reference of the report")
+    late_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("due_at",)
+        constraints = (models.UniqueConstraint(fields=("incident", "duty"), name="one_clock_per_duty"),)
+
+    def __str__(self) -> str:
+        return f"{self.duty} of incident {self.incident.number}"
+
+    @property
+    def overdue(self) -> bool:
+        return self.reported_at is None and self.due_at is not None and self.due_at < timezone.now()
