@@ -6,11 +6,11 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from records.services import record_event
 
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.models import Deployment
 from records.actor import Actor
-from records.services import record_event
 from vigilance import catalogue
 from vigilance.deadlines.clock import due
 from vigilance.deadlines.duties import Duty, duties_for
@@ -29,11 +29,15 @@ def open_incident(
     """Open an incident and start a clock for each duty in force that an event of this kind brings with it."""
     kinds = catalogue.event_kinds()
     if event_kind not in kinds:
-        raise InvalidInput("unknown_event_kind", f"event_kind {event_kind!r} is not known: choose one of {', '.join(kinds)}")
+        raise InvalidInput(
+            "unknown_event_kind", f"event_kind {event_kind!r} is not known: choose one of {', '.join(kinds)}"
+        )
     if aware_at.tzinfo is None:
         raise InvalidInput("no_time_zone", f"aware_at {aware_at.isoformat()} has no time zone: give one")
     if aware_at > timezone.now():
-        raise InvalidInput("in_the_future", f"aware_at {aware_at.isoformat()} lies in the future: give when it was learnt")
+        raise InvalidInput(
+            "in_the_future", f"aware_at {aware_at.isoformat()} lies in the future: give when it was learnt"
+        )
     if not title.strip() or not description.strip():
         raise InvalidInput("reason_missing", "title and description are empty: say what happened")
     incident = Incident.objects.create(
@@ -70,7 +74,9 @@ def _clock(incident: Incident, duty: Duty) -> ReportingClock:
 
 
 @transaction.atomic
-def report_sent(clock: ReportingClock, *, at: datetime, reference: str, by: Actor, late_reason: str = "") -> ReportingClock:
+def report_sent(
+    clock: ReportingClock, *, at: datetime, reference: str, by: Actor, late_reason: str = ""
+) -> ReportingClock:
     """Stop a clock: the report went out ``at``. A late one needs its reason."""
     clock = ReportingClock.objects.select_for_update().get(pk=clock.pk)
     if clock.reported_at is not None:
@@ -95,7 +101,18 @@ def close_incident(incident: Incident, *, reason: str, by: Actor) -> Incident:
         raise InvalidInput("clocks_running", f"reports are still due: {', '.join(running)}")
     if not reason.strip():
         raise InvalidInput("reason_missing", "reason is empty: say why the incident can be closed")
-    incident.status, incident.closing_reason, incident.closed_at = Incident.Status.CLOSED, reason.strip(), timezone.now()
+    incident.status, incident.closing_reason, incident.closed_at = (
+        Incident.Status.CLOSED,
+        reason.strip(),
+        timezone.now(),
+    )
     incident.save(update_fields=("status", "closing_reason", "closed_at"))
-    record_event(action="incident.close", subject=incident, by=by, reason=reason, old={"status": "open"}, new={"status": "closed"})
+    record_event(
+        action="incident.close",
+        subject=incident,
+        by=by,
+        reason=reason,
+        old={"status": "open"},
+        new={"status": "closed"},
+    )
     return incident
