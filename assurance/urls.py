@@ -1,9 +1,10 @@
 from django.urls import path
 
-from assurance.views import jobs
+from assurance.views import findings, jobs
 
 app_name = "assurance"
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job_list"),
     path("jobs/<uuid:job_id>/cancel", jobs.job_cancel, name="job_cancel"),
+    path("findings/<slug:digest>", findings.finding, name="finding"),
 ]
