@@ -37,7 +37,12 @@ def read_prediction_file(path: str | Path) -> dict[str, NDArray[Any]]:
         raise InvalidInput(
             "duplicate_column", f"{file.name} holds the column {frame.columns[frame.columns.duplicated()][0]!r} twice"
         )
-    return {
-        str(name): column.to_numpy(na_value=np.nan) if column.dtype.kind in "iuf" else column.to_numpy(dtype=object)
-        for name, column in frame.items()
-    }
+    return {str(name): _plain(column) for name, column in frame.items()}
+
+
+def _plain(column: pd.Series) -> NDArray[Any]:
+    if column.dtype.kind not in "biuf":
+        return column.to_numpy(dtype=object)
+    if isinstance(column.dtype, np.dtype):
+        return column.to_numpy()
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)  # nullable types of Parquet files

@@ -27,7 +27,8 @@ def calibration_slope(labels: ArrayLike, scores: ArrayLike, **options: Any) -> F
     Raises
     ------
     NotComputable
-        ``one_class``; ``constant_scores``; ``separable`` (a score separates the classes wholly: no finite slope).
+        ``one_class``; ``constant_scores``; ``separable`` (the scores separate the classes wholly: no
+        finite slope); ``no_fit``.
 
     References
     ----------
@@ -90,7 +91,7 @@ def fit_line(truth: Vector, design: Vector, offset: Vector) -> tuple[Vector, Vec
                 break
             return coefficients, np.linalg.inv(information)
         here = there
-    raise NotComputable("separable", "the scores separate the classes wholly: the calibration line has no finite slope")
+    raise NotComputable("no_fit", "the calibration line has no finite fit: the scores are too extreme or hardly differ")
 
 
 def _finding(
@@ -154,6 +155,9 @@ def _line(
     if key == "calibration_slope":
         if np.ptp(logits) == 0:
             raise NotComputable("constant_scores", "all scores are equal: a slope needs scores that differ")
+        with_finding, without = logits[truth == 1], logits[truth == 0]
+        if with_finding.min() >= without.max() or without.min() >= with_finding.max():
+            raise NotComputable("separable", "the scores separate the classes wholly: the line has no finite slope")
         design, offset = np.column_stack([ones, logits]), np.zeros(truth.size)
     else:
         design, offset = ones, logits
