@@ -113,6 +113,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LI
 CELERY_BEAT_SCHEDULE_FILENAME = str(home.var("beat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "resend-lost-jobs": {"task": "assurance.resend_lost_jobs", "schedule": 15.0, "options": {"expires": 15}},
+    "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
 }
 

@@ -34,6 +34,22 @@ def django_db_modify_db_settings(database_server: None) -> None:
     app.loader.import_default_modules()  # background work runs at once, so every task must be known here
 
 
+@pytest.fixture(scope="session", autouse=True)
+def append_only_tables_can_be_emptied_between_tests() -> Iterator[None]:
+    """Tests with real transactions end with a TRUNCATE, which the triggers refuse even to the owner, as they should."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def without_triggers(self: DatabaseOperations, sql_list: list[str]) -> None:
+        quiet = ["SET session_replication_role = replica", *sql_list, "SET session_replication_role = origin"]
+        flush(self, quiet)
+
+    DatabaseOperations.execute_sql_flush = without_triggers
+    yield
+    DatabaseOperations.execute_sql_flush = flush
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real images, weights and logs; a test that asks for it is skipped where there is none."""

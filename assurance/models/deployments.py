@@ -32,3 +32,7 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def organisations(self) -> dict[str, set[int]]:
+        """Owned by the hospital, shared with the developer of the version that runs."""
+        return {"owner": {self.organisation_id}, "developer": {self.version.model.organisation_id}}

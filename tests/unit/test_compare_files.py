@@ -14,7 +14,8 @@ from django.core.management.base import CommandError
 def files(tmp_path):
     rng = np.random.default_rng(0)
     reference = pd.DataFrame(
-        {"case_id": [f"r{i}" for i in range(9000)], "score": rng.beta(2, 5, 9000), "view": rng.choice(["AP", "PA"], 9000),
+        {"case_id": [f"r{i}" for i in range(9000)], "score": rng.beta(2, 5, 9000),
+         "view": rng.choice(["AP", "PA"], 9000),
          "noise": rng.normal(10, 2, 9000), "old": 1.5}
     )  # fmt: skip
     current = pd.DataFrame(

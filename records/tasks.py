@@ -1,0 +1,8 @@
+from celery import shared_task
+
+from records.services import seal_events
+
+
+@shared_task(name="records.seal_events")
+def seal_open_events() -> None:
+    seal_events()
