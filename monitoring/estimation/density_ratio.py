@@ -53,7 +53,7 @@ def density_ratio(reference_features: ArrayLike, current_features: ArrayLike) ->
     if size < SMALLEST_SAMPLE:
         raise NotComputable(
             "too_different",
-            f"the weighted reference is worth {size:.0f} cases, {SMALLEST_SAMPLE:.0f} needed: the windows hardly overlap",
+            f"the weighted reference is worth {size:.0f} cases, {SMALLEST_SAMPLE:.0f} needed: windows hardly overlap",
         )
     return weights, size
 
