@@ -42,7 +42,7 @@ def read_prediction_file(path: str | Path) -> dict[str, NDArray[Any]]:
 
 def _plain(column: pd.Series) -> NDArray[Any]:
     if column.dtype.kind not in "biuf":
-        return column.to_numpy(dtype=object)
+        return np.asarray(column.to_numpy(dtype=object))
     if isinstance(column.dtype, np.dtype):
-        return column.to_numpy()
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)  # nullable types of Parquet files
+        return np.asarray(column.to_numpy())
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))  # nullable types of Parquet files
