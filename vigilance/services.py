@@ -6,11 +6,11 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from records.services import record_event
 
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.models import Deployment
 from records.actor import Actor
+from records.services import record_event
 from vigilance import catalogue
 from vigilance.deadlines.clock import due
 from vigilance.deadlines.duties import Duty, duties_for

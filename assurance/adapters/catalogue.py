@@ -1,4 +1,4 @@
-"""Which model families run here. Listing them imports nothing heavy; ``.load(key)`` gives the function that reads weights."""
+"""Which model families run here. ``.load(key)`` gives the function that reads weights."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ ADAPTERS = Catalogue(
 
 
 def load_spec(spec: str) -> Any:
-    """``KEY`` or ``KEY:/path/to/weights``: the loaded model. The key alone takes packaged weights where there are some."""
+    """``KEY`` or ``KEY:/path/to/weights``: the loaded model. The key alone takes packaged weights."""
     key, _, path = spec.partition(":")
     load = ADAPTERS.load(key)
     if path:

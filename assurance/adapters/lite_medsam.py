@@ -97,7 +97,8 @@ class LiteMedSam(LoadedModel):
         return Prediction(mask=full > 0, logits=full)
 
     def feature_layer(self) -> nn.Module:
-        return self.network.image_encoder.neck
+        encoder: TinyViT = self.network.image_encoder  # type: ignore[assignment]
+        return encoder.neck
 
 
 def load(weights: Path | None = None, *, sha256: str | None = None) -> LiteMedSam:

@@ -1,4 +1,4 @@
-"""SAM's prompt encoder and mask decoder (Kirillov et al. 2023) from transformers, with the original checkpoint's names."""
+"""SAM's prompt encoder and mask decoder (Kirillov et al. 2023) from transformers, under the checkpoint's names."""
 
 from __future__ import annotations
 

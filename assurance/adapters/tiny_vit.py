@@ -1,4 +1,4 @@
-"""TinyViT image encoder (Wu et al. 2022, arXiv:2207.10666) in the configuration of LiteMedSAM, written for this project.
+"""TinyViT image encoder (Wu et al. 2022, arXiv:2207.10666) in LiteMedSAM's configuration, written for this project.
 
 Names of modules follow the checkpoint, so that its tensors load without renaming. Input (B, 3, S, S); output
 (B, 256, S/4, S/4): the stem keeps the resolution, two of the three merging steps halve it.
@@ -55,6 +55,8 @@ class Merging(nn.Module):
 
 class WindowAttention(nn.Module):
     """Attention among the tokens of one window, with a learnt bias by relative distance."""
+
+    distance: torch.Tensor
 
     def __init__(self, width: int, heads: int, window: int) -> None:
         super().__init__()

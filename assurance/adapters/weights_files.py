@@ -37,6 +37,7 @@ def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch
     if sha256 is not None and (found := file_sha256(path)) != sha256:
         raise InvalidInput("other_weights", f"{path} has SHA-256 {found[:12]}…, expected {sha256[:12]}…")
     try:
+        content: object
         if path.suffix == ".safetensors":
             content = load_file(path)
         else:

@@ -101,7 +101,7 @@ def pair_similarity(
     values = []
     for images in (made, truth):
         most = min(pairs, len(images) * (len(images) - 1) // 2)
-        chosen = set()
+        chosen: set[tuple[int, int]] = set()
         while len(chosen) < most:
             a, b = rng.choice(len(images), size=2, replace=False)
             chosen.add((min(a, b), max(a, b)))

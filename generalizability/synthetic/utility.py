@@ -39,7 +39,7 @@ def utility(
 
     References
     ----------
-    DeLong et al. (1988), Biometrics 44:837. Esteban, Hyland & Rätsch (2017), arXiv:1706.02633 (train synthetic, test real).
+    DeLong et al. (1988), Biometrics 44:837. Esteban, Hyland & Rätsch (2017), arXiv:1706.02633.
     """
     if not 0 < margin < 0.5:
         raise InvalidInput("bad_margin", f"margin is {margin}: give a difference of AUROC between 0 and 0.5")
