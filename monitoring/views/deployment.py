@@ -49,7 +49,7 @@ class Panel:
 def deployment(request: HttpRequest, slug: str) -> HttpResponse:
     """Charts of one stratum and one drift statistic for each signal; performance and volume are always shown."""
     subject = get_object_or_404(visible_deployments(request.user), slug=slug)
-    strata = selectors.strata_of(subject)
+    strata = [one for one in selectors.strata_of(subject) if not one or one.startswith("site=")]
     stratum = request.GET.get("stratum", "")
     if stratum not in strata:
         stratum = strata[0] if strata and "" not in strata else ""
@@ -89,6 +89,12 @@ def _panel(one: FindingSeries, start: datetime, end: datetime, markers: tuple[Ma
     )  # fmt: skip
     title = signal_name(one.signal).capitalize() if one.signal else name_of(one.quantity)
     return Panel(title, name_of(one.quantity), one.last.state, chart, one.last)
+
+
+def panel_of(one: FindingSeries) -> Panel:
+    """One series by itself, on its own time axis."""
+    start = one.values[0].start - timedelta(days=1)
+    return _panel(one, start, one.last.end + timedelta(days=1), ())
 
 
 def _point(value: WindowValue) -> Point:

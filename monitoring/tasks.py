@@ -1,0 +1,62 @@
+"""The queue's door: keys in, services called, nothing else."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from celery import shared_task
+from django.db import transaction
+
+from assurance.jobs import job_task, report_progress, start_job
+from assurance.models import Deployment, Job
+from monitoring.models import PredictionBatch
+from monitoring.services import day_states, windows
+from monitoring.services.plans import plan_of
+from monitoring.services.references import reference_of
+
+WINDOWS = "monitoring.compute_windows"
+
+
+@job_task("monitoring.summarise_batch")
+def summarise_batch(job: Job, *, batch_id: str) -> None:
+    day_states.summarise_batch(UUID(batch_id))
+    batch = PredictionBatch.objects.select_related("deployment").get(pk=batch_id)
+    start_windows(batch.deployment)
+
+
+@job_task(WINDOWS)
+def compute_windows(job: Job, *, deployment_id: str) -> None:
+    deployment = Deployment.objects.select_related("version__model", "organisation").get(pk=deployment_id)
+    windows.compute_due(
+        deployment, today=datetime.now(UTC).date(),
+        progress=lambda done, of, step: report_progress(job, done=done, of=of, step=step),
+    )  # fmt: skip
+
+
+def start_windows(deployment: Deployment) -> Job | None:
+    """Queue the deployment's due windows, unless a job for them waits already or there is nothing to judge by."""
+    if plan_of(deployment) is None or reference_of(deployment) is None:
+        return None
+    with transaction.atomic():
+        Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        waiting = Job.objects.filter(
+            task=WINDOWS, status=Job.Status.QUEUED, arguments__deployment_id=str(deployment.pk)
+        ).exists()
+        if waiting:
+            return None
+        return start_job(
+            WINDOWS, queue="statistics", title=f"Windows of {deployment}",
+            arguments={"deployment_id": str(deployment.pk)}, organisation_id=deployment.organisation_id,
+        )  # fmt: skip
+
+
+@shared_task(name="monitoring.start_due_work")
+def start_due_work() -> None:
+    """The minute's tick: deployments with a window that is complete and not computed as its inputs now are."""
+    from accounts.row_security import EVERYTHING, seeing
+
+    today = datetime.now(UTC).date()
+    with seeing(EVERYTHING):
+        for deployment in Deployment.objects.filter(status=Deployment.Status.RUNNING).select_related("version__model"):
+            plan, reference = plan_of(deployment), reference_of(deployment)
+            if plan and reference and windows.due_spans(deployment, plan, reference, today=today):
+                start_windows(deployment)
