@@ -74,6 +74,10 @@ class LiteMedSam(LoadedModel):
         x0, y0, x1, y1 = (prompt or Prompt()).checked(height=height, width=width)
         return torch.tensor([[x0 * SIDE / width, y0 * SIDE / height, x1 * SIDE / width, y1 * SIDE / height]])
 
+    def network_prompt(self, prompt: Prompt | None, shape: tuple[int, int]) -> Prompt:
+        x0, y0, x1, y1 = self.boxes(prompt, height=shape[0], width=shape[1])[0].tolist()
+        return Prompt(box=(x0, y0, x1, y1))
+
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         """Logits (B, 1, 256, 256); ``prompt`` is in pixels of the 256 × 256 input and serves the whole batch."""
         return self.network(inputs, self.boxes(prompt).expand(len(inputs), 4))

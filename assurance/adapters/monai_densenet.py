@@ -26,6 +26,7 @@ class MonaiDenseNet(LoadedModel):
     task = "classification"
     modalities = ("CR", "DX")
     licence = "CC BY 4.0"
+    black = (0 - MEAN) / SD
     source = "trained by this project on PneumoniaMNIST (MedMNIST v2)"
 
     def __init__(self, network: nn.Module, *, weights_sha256: str, classes: tuple[str, ...]) -> None:
@@ -65,6 +66,15 @@ class MonaiDenseNet(LoadedModel):
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
         shares = self.forward(self.prepare(image)).softmax(dim=1)[0]
         return Prediction(scores={name: float(share) for name, share in zip(self.classes, shares, strict=True)})
+
+    def to_image(self, grid: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+        """Only the centre square is looked at; what lies beside it gets 0."""
+        height, width = shape
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        full = torch.zeros(shape)
+        full[top : top + side, left : left + side] = super().to_image(grid, (side, side))
+        return full
 
     def feature_layer(self) -> nn.Module:
         return self.network.features.denseblock4  # type: ignore[union-attr,return-value]

@@ -67,6 +67,8 @@ class LoadedModel(ABC):
     licence: ClassVar[str]
     source: ClassVar[str]
     prompt_types: ClassVar[tuple[str, ...]] = ()
+    black: ClassVar[float] = 0.0
+    """What the lowest grey value becomes in the network's input."""
 
     def __init__(self, network: torch.nn.Module, *, weights_sha256: str) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -88,6 +90,16 @@ class LoadedModel(ABC):
     @abstractmethod
     def feature_layer(self) -> torch.nn.Module:
         """The last layer with a spatial grid, offered to class-activation maps."""
+
+    def network_prompt(self, prompt: Prompt | None, shape: tuple[int, int]) -> Prompt | None:
+        """The prompt in pixels of the network's input; ``shape`` is that of the image it was given for."""
+        return prompt
+
+    def to_image(self, grid: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+        """A map (h, w) of the network's input on the image (H, W) that it was prepared from."""
+        return torch.nn.functional.interpolate(
+            grid[None, None], size=shape, mode="bilinear", align_corners=False
+        )[0, 0]
 
     def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
         """Adapters with a faster way for many cases override this."""
