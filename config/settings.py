@@ -184,6 +184,16 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
+# Signatures on dossiers: the instance's own authority unless one of these is set
+SIGN_PKCS12 = env_text("VIGIL_SIGN_PKCS12")
+SIGN_PKCS12_PASSWORD = env_text("VIGIL_SIGN_PKCS12_PASSWORD")
+SIGN_PKCS11_MODULE = env_text("VIGIL_SIGN_PKCS11_MODULE")
+SIGN_PKCS11_TOKEN = env_text("VIGIL_SIGN_PKCS11_TOKEN")
+SIGN_PKCS11_PIN = env_text("VIGIL_SIGN_PKCS11_PIN")
+SIGN_PKCS11_CERTIFICATE = env_text("VIGIL_SIGN_PKCS11_CERTIFICATE")
+SIGN_PKCS11_KEY = env_text("VIGIL_SIGN_PKCS11_KEY")
+SIGN_TSA_URL = env_text("VIGIL_SIGN_TSA_URL")
+
 # Words and times: kept in UTC, shown with their zone
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
