@@ -159,8 +159,8 @@ def facts_patient(deployment: Deployment, case: str) -> str:
 
 
 def _case(deployment: Deployment, case: str) -> tuple[Any, Any, Prompt | None]:
-    image = case_array(deployment, case, CaseFile.Role.IMAGE.value)
-    truth = case_array(deployment, case, CaseFile.Role.TRUTH.value)
+    image = case_array(deployment, case, "image")
+    truth = case_array(deployment, case, "truth")
     if image is None or truth is None:
         raise NotComputable("no_truth", f"case {case[:12]} lacks its image or its mask")
     box = image[1].get("box")
