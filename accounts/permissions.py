@@ -177,6 +177,19 @@ def tenants_of(person: Person) -> list[int]:
     )
 
 
+def may_manage_person(administrator: Person, person: Person) -> bool:
+    """An administrator keeps the keys of people who work for their own organisations and no other; never their own."""
+    if administrator.pk == person.pk:
+        return False
+    work = {m.organisation for m in memberships(person)}
+    if not work:  # nobody's any more: the last organisation's administrator, or the operator's
+        past = person.memberships.select_related("organisation").order_by("-ends_at").first()
+        work = {past.organisation} if past else set()
+    if not work:
+        return bool(organisation_ids(administrator, kinds=["operator"])) and may(administrator, Action.MANAGE_PEOPLE)
+    return all(may(administrator, Action.MANAGE_PEOPLE, organisation) for organisation in work)
+
+
 def may_sign_somewhere(person: Person) -> bool:
     """True when one of the person's roles can sign: such a person needs one-time codes before anything else."""
     return any(Action.SIGN in ALLOWED.get(m.role, frozenset()) for m in memberships(person))

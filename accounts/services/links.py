@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import OneTimeLink, Person
+from accounts.services.four_eyes import refuse_second_key
 from accounts.tokens import token_hash
 from records.actor import Actor
 from records.services import record_event
@@ -19,6 +20,8 @@ VALID_FOR = {"invite": timedelta(days=7), "reset": timedelta(hours=24)}
 @transaction.atomic
 def make_link(person: Person, *, by: Actor, purpose: str = "invite") -> tuple[OneTimeLink, str]:
     """A link and its secret, which is shown once; earlier links of the person end."""
+    if purpose == OneTimeLink.Purpose.RESET:
+        refuse_second_key(person, by=by, other="person.second_factor_reset")
     now = timezone.now()
     OneTimeLink.objects.filter(person=person, used_at=None, expires_at__gt=now).update(expires_at=now)
     secret = secrets.token_urlsafe(32)

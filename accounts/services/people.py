@@ -3,9 +3,11 @@
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import Person
+from accounts.services.four_eyes import refuse_second_key
 from records.actor import Actor
 from records.services import record_event
 
@@ -48,6 +50,8 @@ def change_profile(person: Person, *, time_zone: str, by: Actor) -> Person:
 @transaction.atomic
 def set_active(person: Person, *, active: bool, reason: str, by: Actor) -> Person:
     """Close or reopen an identity. It is never deleted: its name stands in the trail and under signatures."""
+    if not reason.strip():
+        raise ValidationError("reason is empty: say why the account is closed or opened again")
     old = person.is_active
     person.is_active = active
     person.save(update_fields=("is_active",))
@@ -59,16 +63,19 @@ def set_active(person: Person, *, active: bool, reason: str, by: Actor) -> Perso
 
 
 @transaction.atomic
-def enrol_totp(person: Person, *, by: Actor | None = None) -> str:
+def enrol_totp(person: Person) -> str:
     """Give ``person`` a new one-time-code secret and return it; the old one ends. Pages let people do it."""
-    by = by or Actor(person_id=person.pk, organisation_id=None, role="self")
     Authenticator.objects.filter(user=person, type=Authenticator.Type.TOTP).delete()
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(person, secret)
-    record_event(action="person.totp_enrol", subject=person, by=by)
     return str(secret)
 
 
 @transaction.atomic
-def record_password_change(person: Person, *, by: Actor) -> None:
-    record_event(action="person.password_change", subject=person, by=by)
+def reset_second_factor(person: Person, *, reason: str, by: Actor) -> None:
+    """Take a lost device's codes away; the next sign-in of a signer starts with a new set-up."""
+    if not reason.strip():
+        raise ValidationError("reason is empty: say how you know that it is this person who asks")
+    refuse_second_key(person, by=by, other="person.reset")
+    Authenticator.objects.filter(user=person).delete()
+    record_event(action="person.second_factor_reset", subject=person, by=by, reason=reason.strip())

@@ -33,7 +33,7 @@ def test_an_organisation_with_a_person_in_a_role_is_made_and_every_step_is_on_re
     assert has_totp(person)
     services.end_role(membership, by=SYSTEM, reason="moved on")
     assert actions() == [
-        "organisation.create", "site.add", "person.add", "role.grant", "person.totp_enrol", "role.end",
+        "organisation.create", "site.add", "person.add", "role.grant", "person.second_factor", "role.end",
     ]  # fmt: skip
     assert not may(type(person).objects.get(pk=person.pk), Action.SEE, organisation)
 
