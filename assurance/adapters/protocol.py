@@ -18,6 +18,7 @@ from assurance.adapters.images import Array as Array
 from assurance.adapters.images import Pair as Pair
 from assurance.adapters.images import Volume as Volume
 from assurance.adapters.images import checked_plane as checked_plane
+from assurance.adapters.memory import keep_large_blocks
 from assurance.adapters.prompts import Prompt as Prompt
 from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
 
@@ -102,6 +103,7 @@ class LoadedModel(ABC):
 
     def __init__(self, network: torch.nn.Module, *, weights_sha256: str, device: str = "cpu") -> None:
         self.device = checked_device(device)
+        keep_large_blocks()
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.weights_sha256 = weights_sha256
 
