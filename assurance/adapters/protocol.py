@@ -97,9 +97,7 @@ class LoadedModel(ABC):
 
     def to_image(self, grid: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
         """A map (h, w) of the network's input on the image (H, W) that it was prepared from."""
-        return torch.nn.functional.interpolate(
-            grid[None, None], size=shape, mode="bilinear", align_corners=False
-        )[0, 0]
+        return torch.nn.functional.interpolate(grid[None, None], size=shape, mode="bilinear", align_corners=False)[0, 0]
 
     def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
         """Adapters with a faster way for many cases override this."""
