@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "accounts.sessions.SessionLimitMiddleware",
     "accounts.middleware.TenantMiddleware",
     "accounts.second_factor.SecondFactorMiddleware",
+    "config.time_zone.TimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -72,6 +73,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.workplace",
                 "config.menu.main_menu",
+                "config.time_zone.zone_name",
             ],
         },
     }
