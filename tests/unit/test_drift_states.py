@@ -142,12 +142,13 @@ def test_class_histograms_and_categories_are_the_same_for_any_partition(seed, cu
     rng = np.random.default_rng(seed)
     labels, scores = rng.random(60) < 0.4, rng.random(60)
     levels = rng.choice(["AP", "PA", "", "LL"], 60)
+    pieces = [np.split(values, sorted(cuts)) for values in (labels, scores, levels)]
+    classes = [ClassHistogramState.from_values(*part) for part in zip(*pieces[:2], strict=True)]
+    counted = [CategoryState.from_values(part) for part in pieces[2]]
     for whole, parts in (
-        (ClassHistogramState.from_values(labels, scores),
-         [ClassHistogramState.from_values(*part) for part in zip(np.split(labels, sorted(cuts)),
-                                                                np.split(scores, sorted(cuts)), strict=True)]),
-        (CategoryState.from_values(levels), [CategoryState.from_values(part) for part in np.split(levels, sorted(cuts))]),
-    ):  # fmt: skip
+        (ClassHistogramState.from_values(labels, scores), classes),
+        (CategoryState.from_values(levels), counted),
+    ):
         merged = parts[0]
         for place in 1 + rng.permutation(len(parts) - 1):
             merged = parts[place].merge(merged)
