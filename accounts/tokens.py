@@ -30,6 +30,8 @@ def issue_token(
         raise ValidationError(f"verbs {unknown or 'is empty'}: choose from {', '.join(VERBS)}")
     if not 1 <= days <= LONGEST_DAYS:
         raise ValidationError(f"days {days}: give 1 to {LONGEST_DAYS}")
+    if deployment_id is not None and not organisation.deployments.filter(pk=deployment_id).exists():  # type: ignore[attr-defined]
+        raise ValidationError(f"deployment {deployment_id} is none of {organisation}")
     secret = f"vgl_{secrets.token_urlsafe(32)}"
     token = ApiToken.objects.create(
         organisation=organisation, person=person, name=name, token_sha256=token_hash(secret), prefix=secret[:8],
@@ -45,6 +47,9 @@ def issue_token(
 @transaction.atomic
 def revoke_token(token: ApiToken, *, person: Person, request_id: str = "") -> None:
     by = require(person, Action.MANAGE_TOKENS, token.organisation, request_id=request_id)
+    token = ApiToken.objects.select_for_update().get(pk=token.pk)
+    if token.revoked_at is not None:
+        return
     token.revoked_at = timezone.now()
     token.save(update_fields=("revoked_at",))
     record_event(action="token.revoke", subject=token, by=by, new={"revoked_at": token.revoked_at})
