@@ -217,6 +217,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
+# Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
+INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
+INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
 # Words and times: kept in UTC, shown with their zone
