@@ -58,7 +58,9 @@ class Question:
         self.mask: torch.Tensor | None = None
         if model.task == "segmentation":
             if target is not None:
-                raise InvalidInput("no_target", f"target {target}: a segmentation is asked about its own mask, give none")
+                raise InvalidInput(
+                    "no_target", f"target {target}: a segmentation is asked about its own mask, give none"
+                )
             self.mask = (outputs[0, 0] > 0).float().clone()
             if not self.mask.any():
                 raise NotComputable("empty_mask", "the model found nothing in this image: there is no mask to explain")
@@ -67,7 +69,9 @@ class Question:
             classes = model.contract.classes
             self.index = int(outputs[0].argmax()) if target is None else target
             if not 0 <= self.index < outputs.shape[1]:
-                raise InvalidInput("no_target", f"target {target}: give 0 to {outputs.shape[1] - 1} ({', '.join(classes)})")
+                raise InvalidInput(
+                    "no_target", f"target {target}: give 0 to {outputs.shape[1] - 1} ({', '.join(classes)})"
+                )
             self.name, self.unit = f"logit of {classes[self.index]}", "logit"
         self.f_x = float(self(self.inputs)[0].detach())
 
