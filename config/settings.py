@@ -222,6 +222,16 @@ INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
+# Signatures on dossiers: the instance's own authority unless one of these is set
+SIGN_PKCS12 = env_text("VIGIL_SIGN_PKCS12")
+SIGN_PKCS12_PASSWORD = env_text("VIGIL_SIGN_PKCS12_PASSWORD")
+SIGN_PKCS11_MODULE = env_text("VIGIL_SIGN_PKCS11_MODULE")
+SIGN_PKCS11_TOKEN = env_text("VIGIL_SIGN_PKCS11_TOKEN")
+SIGN_PKCS11_PIN = env_text("VIGIL_SIGN_PKCS11_PIN")
+SIGN_PKCS11_CERTIFICATE = env_text("VIGIL_SIGN_PKCS11_CERTIFICATE")
+SIGN_PKCS11_KEY = env_text("VIGIL_SIGN_PKCS11_KEY")
+SIGN_TSA_URL = env_text("VIGIL_SIGN_TSA_URL")
+
 # Words and times: kept in UTC, shown with their zone
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
