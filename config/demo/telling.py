@@ -7,6 +7,7 @@ from assurance.selectors.findings import current, series
 from explainability.models import Explanation
 from monitoring.models import Alarm
 from monitoring.views.words import name_of, signal_name, summary
+from vigilance.models import Incident
 
 
 def told(deployment: Deployment) -> Iterator[str]:
@@ -62,3 +63,13 @@ def _maps(deployment: Deployment) -> Iterator[str]:
 
 def _short(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def incident(subject: Incident) -> list[str]:
+    """An incident with the next date that a duty sets."""
+    clocks = [clock for clock in subject.clocks.all() if clock.due_at]
+    lines = [f"{subject} (aware {subject.aware_at:%Y-%m-%d %H:%M} UTC), {subject.clocks.count()} reporting clocks"]
+    if clocks:
+        first = min(clocks, key=lambda clock: clock.due_at or subject.aware_at)
+        lines.append(f"  first due: {first.duty} on {first.due_at:%Y-%m-%d %H:%M %Z}")
+    return lines
