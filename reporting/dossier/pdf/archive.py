@@ -82,12 +82,12 @@ def _attach(
         dictionary=pdfdoc.PDFDictionary(
             {
                 "Type": pdfdoc.PDFName("EmbeddedFile"),
-                "Subtype": pdfdoc.PDFName(media_type),
+                "Subtype": "/" + media_type.replace("/", "#2F"),
                 "Params": pdfdoc.PDFDictionary(
                     {
                         "Size": len(content),
                         "ModDate": pdfdoc.PDFDate(ts=document._timeStamp),
-                        "CheckSum": pdfdoc.PDFString(hashlib.md5(content, usedforsecurity=False).digest(), enc="raw"),
+                        "CheckSum": f"<{hashlib.md5(content, usedforsecurity=False).hexdigest()}>",
                     }
                 ),
             }
