@@ -117,7 +117,8 @@ def result_row(evidence: c.Evidence) -> GridRow:
     """One Finding in two lines: what was found, and all that is needed to believe or repeat it."""
     finding = evidence.finding
     name = numbers.words(finding["quantity"])
-    where = " · ".join(filter(None, (numbers.words(finding["signal"]), numbers.stratum(finding["stratum"]))))
+    parts = (numbers.words(finding["signal"]), numbers.stratum(finding["stratum"]), evidence.deployment)
+    where = " · ".join(filter(None, parts))
     told = [f"method {numbers.method(finding['method'])}", f"window {numbers.window(finding['window'])}"]
     reference = finding.get("reference")
     told.append(
