@@ -379,7 +379,7 @@ def test_a_submission_brings_its_card_coverage_plan_and_steps():
     facts: dict[str, str] = {}
     for section in contents.sections:
         for block in section.blocks:
-            facts |= {name: value for name, value in block.rows} if isinstance(block, c.Facts) else {}
+            facts |= dict(block.rows) if isinstance(block, c.Facts) else {}
     assert facts["Number"] == cast.submission.label
     answered = [f for f in governance.card_fields(dossier) if "model_card.workflow" in f["kinds"]]
     assert answered and all(facts[f["label"]] for f in answered if f["state"] == "provided")
