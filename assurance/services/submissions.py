@@ -107,7 +107,7 @@ def _roles_of(organisation: Organisation) -> str:
     by_role: dict[str, set[int]] = {}
     for membership in rows.select_related("person"):
         by_role.setdefault(membership.role, set()).add(membership.person_id)
-    authors, approvers = by_role.get(Role.DEVELOPER_AUTHOR, set()), by_role.get(Role.DEVELOPER_APPROVER, set())
+    authors, approvers = (by_role.get(str(role), set()) for role in (Role.DEVELOPER_AUTHOR, Role.DEVELOPER_APPROVER))
     if not authors or not approvers or len(authors | approvers) < 2:
         raise InvalidInput(
             "no_roles", f"{organisation.name} needs an author and an approver who are two people before it submits"
