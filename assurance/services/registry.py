@@ -21,7 +21,7 @@ from records.actor import Actor
 from records.canonical import content_hash
 from records.services import record_event
 
-KINDS_BELOW = {  # what a version of a kind may be made from
+KINDS_BELOW: dict[Any, tuple[Any, ...]] = {  # what a version of a kind may be made from
     Model.Kind.FOUNDATION: (Model.Kind.FOUNDATION,),
     Model.Kind.ADAPTED: (Model.Kind.FOUNDATION, Model.Kind.ADAPTED),
     Model.Kind.DEVICE: (Model.Kind.FOUNDATION, Model.Kind.ADAPTED, Model.Kind.DEVICE),
