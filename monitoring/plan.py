@@ -17,7 +17,7 @@ class Maps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Explanations that an alarm asks for: how many of its cases, by which methods."""
 
     cases: int = 3
-    methods: tuple[str, ...] = ("integrated-gradients", "seg-grad-cam")
+    methods: tuple[str, ...] = ("integrated_gradients", "seg_grad_cam")
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -181,6 +181,10 @@ class LoadedModel(ABC):
         mode = "bilinear" if len(shape) == 2 else "trilinear"
         return torch.nn.functional.interpolate(grid[None, None], size=shape, mode=mode, align_corners=False)[0, 0]
 
+    def to_volume(self, grid: torch.Tensor, volume: Volume) -> torch.Tensor:
+        """The same for a volume, on its voxels and in its axes."""
+        return self.to_image(grid, volume.array.shape)
+
     def predict_many(self, images: list[Any], prompts: list[Prompt | None]) -> list[Prediction]:
         """Adapters with a faster way for many cases override this."""
         return [self.predict(image, prompt) for image, prompt in zip(images, prompts, strict=True)]
