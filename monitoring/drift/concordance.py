@@ -12,6 +12,7 @@ from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.evidence.finding import Finding, Method, State
 from monitoring.drift.comparison import VERSION
 from monitoring.drift.distribution import Distribution, joint_digest
+from monitoring.drift.null_laws import bridge_distances
 
 CLIP = 10.0
 
@@ -67,18 +68,11 @@ def concordance(statistics: Mapping[str, Statistic], *, m: int, seed: int | None
     )  # fmt: skip
 
 
-def reference_spread(reference: Distribution, *, m: int, seed: int, draws: int = 200) -> tuple[float, float]:
-    """Mean and sd of W1/σ between the reference and windows of m cases drawn from it.
+def reference_spread(reference: Distribution, *, m: int, seed: int) -> tuple[float, float]:
+    """Mean and sd of W1/σ when a window of m cases comes from the same source as the reference.
 
-    Windows have the watched window's own size: drawing more would understate the noise.
+    From the bridges of its null law, so both sizes count. Windows have the watched window's own size: taking more would
+    understate the noise.
     """
-    from monitoring.drift.w1_sd import w1
-
-    rng = np.random.default_rng(seed)
-    shares = reference.masses / reference.masses.sum()
-    values = []
-    for counts in rng.multinomial(m, shares, size=draws):
-        used = counts > 0
-        drawn = Distribution(reference.positions[used], counts[used].astype(np.float64), 0, "", exact=False)
-        values.append(w1(reference, drawn) / reference.sd)
-    return float(np.mean(values)), float(np.std(values, ddof=1))
+    draws = bridge_distances(reference, seed=seed) * np.sqrt(1 / reference.n + 1 / m)
+    return float(draws.mean()), float(draws.std())

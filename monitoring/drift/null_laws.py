@@ -63,27 +63,52 @@ def wasserstein_bridge(value: float, *, reference: Distribution, n: int, m: int,
 
     10,000 bridges on 200 shares, by ``seed``; the p-value is (1 + #{≥}) / (1 + draws).
     """
-    base = _bridge_draws(reference, seed)[0]
-    draws = base * np.sqrt(1 / n + 1 / m)
-    quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
-    p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
-    return NullLaw(law="Brownian bridge, 10,000 draws", quantiles=quantiles, p_value=p_value)
+    return _sorted_law(_bridge_draws(reference, seed)[0] * np.sqrt(1 / n + 1 / m), value)
 
 
 def energy_bridge(value: float, *, reference: Distribution, n: int, m: int, seed: int) -> NullLaw:
     """√(2∫(F − G)²dx/σ) under no drift: √((1/n + 1/m)·2∫B(F(x))²dx/σ) with B a Brownian bridge."""
-    draws = np.sqrt(_bridge_draws(reference, seed)[1] * (1 / n + 1 / m))
-    quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
-    p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
-    return NullLaw(law="Brownian bridge, 10,000 draws", quantiles=quantiles, p_value=p_value)
+    return _sorted_law(np.sqrt(_bridge_draws(reference, seed)[1] * (1 / n + 1 / m)), value)
+
+
+def _sorted_law(draws: NDArray[np.float64], value: float) -> NullLaw:
+    places = [min(draws.size - 1, int(level * draws.size)) for level in LEVELS]
+    quantiles = {_name(level): float(draws[place]) for level, place in zip(LEVELS, places, strict=True)}
+    beyond = draws.size - int(np.searchsorted(draws, value, side="left"))
+    return NullLaw(law="Brownian bridge, 10,000 draws", quantiles=quantiles, p_value=(1 + beyond) / (1 + draws.size))
+
+
+def bridge_distances(reference: Distribution, *, seed: int) -> NDArray[np.float64]:
+    """W1/σ of 10,000 pairs without drift, divided by √(1/n + 1/m)."""
+    return _bridge_draws(reference, seed)[0]
+
+
+class _Key:
+    """A reference distribution as a cache key: equal digests are equal distributions."""
+
+    def __init__(self, reference: Distribution) -> None:
+        self.reference = reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.reference.digest == self.reference.digest
 
 
 def _bridge_draws(reference: Distribution, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """∫|B|dx/σ and 2∫B²dx/σ of each bridge, B = B(F(x)): sums over the bridge's own grid, weighed by quantile steps."""
+    return _cached_draws(_Key(reference), seed)
+
+
+@lru_cache(maxsize=128)  # a reference is compared with many windows
+def _cached_draws(key: _Key, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """∫|B|dx/σ and 2∫B²dx/σ, B = B(F(x)), each sorted: sums over the bridges' own grid, weighed by quantile steps."""
+    reference = key.reference
     sizes, squares, edges = _bridges(seed)
     steps = np.diff(reference.quantiles(edges)).astype(np.float32)
     sd = reference.sd or 1.0
-    return (sizes @ steps).astype(np.float64) / sd, 2 * (squares @ steps).astype(np.float64) / sd
+    distances, energies = sizes @ steps, squares @ steps
+    return np.sort(distances).astype(np.float64) / sd, 2 * np.sort(energies).astype(np.float64) / sd
 
 
 @lru_cache(maxsize=4)
