@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from accounts import row_security
+from accounts.permissions import tenants_of
 
 
 class TenantMiddleware:
@@ -14,11 +15,7 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        organisation_ids: list[int] = []
-        if request.user.is_authenticated:
-            memberships = request.user.memberships.current()
-            organisation_ids = sorted(set(memberships.values_list("organisation_id", flat=True)))
-        row_security.see_only(organisation_ids)
+        row_security.see_only(tenants_of(request.user) if request.user.is_authenticated else ())
         try:
             return self.get_response(request)
         finally:

@@ -1,6 +1,6 @@
 """Organisations, sites, people and the roles that tie them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -64,8 +64,21 @@ class Role(models.TextChoices):
     REGULATOR_DECIDER = "regulator_decider", "Decision maker"
     REGULATOR_OBSERVER = "regulator_observer", "Observer"
     AUDITOR = "auditor", "Auditor"
-    PLATFORM_ADMIN = "platform_admin", "Platform administrator"
+    PLATFORM_ADMIN = "platform_admin", "Administrator"
     INTEGRATION = "integration", "Integration (token only)"
+
+
+_EVERYWHERE = {Role.AUDITOR, Role.PLATFORM_ADMIN}
+ROLES_OF_KIND: dict[Any, set[Any]] = {  # which roles an organisation may give; integration is held by tokens alone
+    Organisation.Kind.DEVELOPER: {Role.DEVELOPER_AUTHOR, Role.DEVELOPER_APPROVER, *_EVERYWHERE},
+    Organisation.Kind.HOSPITAL: {
+        Role.HOSPITAL_READER, Role.HOSPITAL_QA, Role.SAFETY_OFFICER, Role.HOSPITAL_SIGNATORY, *_EVERYWHERE,
+    },
+    Organisation.Kind.REGULATOR: {
+        Role.REGULATOR_INTAKE, Role.REGULATOR_ASSESSOR, Role.REGULATOR_DECIDER, Role.REGULATOR_OBSERVER, *_EVERYWHERE,
+    },
+    Organisation.Kind.OPERATOR: _EVERYWHERE,
+}  # fmt: skip
 
 
 class PersonManager(BaseUserManager["Person"]):
@@ -84,6 +97,7 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(unique=True)
     name = models.CharField("printed name", max_length=200)
+    time_zone = models.CharField(max_length=60, default="UTC", validators=[known_time_zone])
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -162,3 +176,62 @@ class ApiToken(models.Model):
     @property
     def valid(self) -> bool:
         return self.revoked_at is None and self.expires_at > timezone.now()
+
+
+class OneTimeLink(models.Model):
+    """A link that lets one person choose a password, once and for a short time; only the hash of its secret is kept."""
+
+    class Purpose(models.TextChoices):
+        INVITE = "invite", "Invitation"
+        RESET = "reset", "New password"
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="links")
+    purpose = models.CharField(max_length=8, choices=Purpose)
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} for {self.person}"
+
+    @property
+    def valid(self) -> bool:
+        return self.used_at is None and self.expires_at > timezone.now()
+
+
+class AccessGrantQuerySet(models.QuerySet["AccessGrant"]):
+    def current(self) -> "AccessGrantQuerySet":
+        now = timezone.now()
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=now), starts_at__lte=now, revoked_at=None)
+
+
+class AccessGrant(models.Model):
+    """One object shown to one organisation, from a time to a time: a regulator sees what was submitted to it."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="grants")
+    subject_kind = models.CharField(max_length=80)
+    subject_id = models.CharField(max_length=64)
+    subject_name = models.CharField(max_length=200, blank=True)
+    starts_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+
+    objects = AccessGrantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-starts_at",)
+        indexes = (models.Index(fields=("subject_kind", "subject_id")),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=models.F("starts_at")), name="access_ends_after_its_start"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject_name} for {self.organisation}"

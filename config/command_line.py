@@ -16,7 +16,9 @@ def needs_services(arguments: list[str]) -> bool:
     """True for commands that read or write rows. The others run on a machine without any server."""
     if not arguments or "--help" in arguments or "-h" in arguments:
         return False
-    if arguments[:2] == ["dossier", "verify"]:
+    if arguments[:2] == ["dossier", "verify"] or arguments[:2] == ["audit", "key"]:
+        return False
+    if arguments[:2] == ["audit", "verify"] and any(word.startswith("--file") for word in arguments):
         return False
     return arguments[0] not in WITHOUT_SERVICES
 

@@ -10,6 +10,7 @@ from accounts.permissions import memberships
 ENTRIES = (
     ("Fleet", "monitoring:fleet", {"hospital", "developer", "operator"}),
     ("Alarms", "monitoring:alarm_list", {"hospital", "developer"}),
+    ("Incidents", "vigilance:incident_list", {"hospital", "developer"}),
     ("Models", "assurance:model_list", {"hospital", "developer", "regulator", "operator"}),
     ("Submissions", "assurance:submission_list", {"hospital", "developer", "regulator"}),
     ("Dossiers", "reporting:dossier_list", {"hospital", "developer", "regulator"}),

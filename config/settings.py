@@ -26,6 +26,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "records",
     "accounts",
     "assurance",
@@ -41,6 +44,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.request_id.RequestIdMiddleware",
+    "accounts.rate_limits.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -49,7 +53,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.sessions.SessionLimitMiddleware",
     "accounts.middleware.TenantMiddleware",
+    "accounts.second_factor.SecondFactorMiddleware",
     "config.time_zone.TimeZoneMiddleware",
 ]
 
@@ -138,15 +144,41 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/ip,5/5m/key"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/5m/ip,5/5m/key"}  # a hospital's people share one address
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # administrators enter addresses; nothing is confirmed by mail
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
+SECOND_FACTOR_REQUIRED = True  # of everybody whose role may sign, before any other page
 SESSION_COOKIE_AGE = env_int("VIGIL_SESSION_S", default=8 * 3600, at_least=60)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
+SESSION_IDLE_S = env_int("VIGIL_IDLE_S", default=3600, at_least=60)
+SIGN_IN_PER_MINUTE = env_int("VIGIL_SIGN_IN_PER_MINUTE", default=30, at_least=1)  # posts from one address
+API_PER_MINUTE = env_int("VIGIL_API_PER_MINUTE", default=1200, at_least=1)  # calls with one token or session
+API_FAILURES_PER_MINUTE = env_int("VIGIL_API_FAILURES_PER_MINUTE", default=30, at_least=1)  # 401s for one address
 EMAIL_BACKEND = env_text("VIGIL_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+
+# An identity provider of the hospital, when one is configured: it opens accounts that exist and makes none.
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.ClosedSocialAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_NAME = env_text("VIGIL_OIDC_NAME", default="Hospital sign-in")
+OIDC_ISSUER = env_text("VIGIL_OIDC_ISSUER")
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, list[object]]] = {"openid_connect": {"APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"].append(
+        {
+            "provider_id": "oidc",
+            "name": OIDC_NAME,
+            "client_id": env_text("VIGIL_OIDC_CLIENT_ID"),
+            "secret": env_text("VIGIL_OIDC_CLIENT_SECRET"),
+            "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+        }
+    )
 
 # The edge
 HTTPS = BASE_URL.startswith("https://")
@@ -156,6 +188,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # Other services of a hospital share its domain, so the promise is made for this host alone (W005, W021).
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env_flag("VIGIL_BEHIND_PROXY", default=False) else 0  # whose address counts
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_flag("VIGIL_BEHIND_PROXY", default=False) else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -184,7 +217,20 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
+# Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
+INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
+INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+
+# Signatures on dossiers: the instance's own authority unless one of these is set
+SIGN_PKCS12 = env_text("VIGIL_SIGN_PKCS12")
+SIGN_PKCS12_PASSWORD = env_text("VIGIL_SIGN_PKCS12_PASSWORD")
+SIGN_PKCS11_MODULE = env_text("VIGIL_SIGN_PKCS11_MODULE")
+SIGN_PKCS11_TOKEN = env_text("VIGIL_SIGN_PKCS11_TOKEN")
+SIGN_PKCS11_PIN = env_text("VIGIL_SIGN_PKCS11_PIN")
+SIGN_PKCS11_CERTIFICATE = env_text("VIGIL_SIGN_PKCS11_CERTIFICATE")
+SIGN_PKCS11_KEY = env_text("VIGIL_SIGN_PKCS11_KEY")
+SIGN_TSA_URL = env_text("VIGIL_SIGN_TSA_URL")
 
 # Words and times: kept in UTC, shown with their zone
 LANGUAGE_CODE = "en-gb"
@@ -195,7 +241,19 @@ USE_I18N = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "json": {"()": "config.logs.JsonFormatter"},
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if env_flag("VIGIL_LOG_JSON", default=True) else "line",
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env_text("VIGIL_LOG_LEVEL", default="WARNING")},
+    "loggers": {
+        "vigil.access": {"level": "INFO" if env_flag("VIGIL_LOG_ACCESS", default=True) else "WARNING"},
+        "django.server": {"handlers": [], "propagate": True},
+    },
 }

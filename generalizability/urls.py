@@ -1,4 +1,9 @@
-from django.urls.resolvers import URLPattern, URLResolver
+from django.urls import path
+
+from generalizability.views import page
 
 app_name = "generalizability"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("deployments/<slug:slug>/generalizability", page.generalizability, name="page"),
+    path("deployments/<slug:slug>/generalizability/measure", page.measure, name="measure"),
+]

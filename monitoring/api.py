@@ -1,10 +1,12 @@
 """The monitoring app's HTTP interface: predictions and labels in, findings out."""
 
+import io
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.db.models import Count
+from django.http import HttpRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
@@ -14,8 +16,10 @@ from accounts.models import ApiToken
 from accounts.permissions import Action
 from assurance.models import Deployment, FindingRecord
 from monitoring.models import PredictionBatch
-from monitoring.services.intake import accept_batch
-from monitoring.services.labels import accept_labels
+from monitoring.services import rejects
+from monitoring.services.intake import receive_batch
+from monitoring.services.labels import accept_label_stream
+from monitoring.services.spool import Limited
 from monitoring.tasks import start_windows
 
 router = Router(tags=["monitoring"], auth=AUTH)
@@ -25,18 +29,29 @@ class RejectOut(Schema):
     row: int
     column: str
     code: str
+    value: str
     reason: str
 
 
 class BatchOut(Schema):
-    """What became of a delivery. ``rejects`` holds the first 100 refused rows; the batch's own address has them all."""
+    """What became of a delivery. While ``status`` is "received" its counts are not known yet and are null.
+
+    ``rejects`` holds the first 100 refused rows; the batch's own address has them all, its ``rejects.csv`` as a file.
+    """
 
     id: UUID
-    rows: int
-    accepted: int
-    duplicates: int
-    rejected: int
+    status: str
+    reason: str
+    rows: int | None
+    accepted: int | None
+    corrected: int | None
+    duplicates: int | None
+    set_aside: int | None
+    rejected: int | None
+    reasons: dict[str, int]
+    removed: dict[str, int]
     new_columns: list[str]
+    missing_columns: list[str]
     summarised: bool
     rejects: list[RejectOut]
 
@@ -72,11 +87,14 @@ def deployment_for(request: HttpRequest, deployment_id: UUID, action: Action) ->
 
 @router.post("/deployments/{deployment_id}/predictions", response={202: BatchOut})
 def send_predictions(request: HttpRequest, deployment_id: UUID) -> Status:
-    """Send rows as a JSON list, NDJSON, CSV or Parquet, told by Content-Type. Good rows go in, bad ones are refused
-    one by one; the same Idempotency-Key with the same body answers as before."""
+    """Send rows as a JSON list, NDJSON, CSV or Parquet, told by Content-Type, plain or as Content-Encoding gzip or
+    zstd. Good rows go in, bad ones are refused one by one; the same Idempotency-Key with the same body answers as
+    before. A small delivery (1 MiB as sent, unless set otherwise) is worked through before the answer, which then has
+    its counts; a large one is kept safe and answered with status "received": ask its address for what became of it."""
     deployment = deployment_for(request, deployment_id, Action.SEND_PREDICTIONS)
-    batch = accept_batch(
-        deployment, content=request.body, media_type=request.content_type or "",
+    batch = receive_batch(
+        deployment, source=body_of(request), media_type=request.content_type or "",
+        encoding=request.headers.get("Content-Encoding", ""),
         idempotency_key=request.headers.get("Idempotency-Key", ""), token=_token(request),
     )  # fmt: skip
     return Status(202, _batch(batch, most=100))
@@ -90,12 +108,23 @@ def batch(request: HttpRequest, batch_id: UUID) -> dict[str, Any]:
     return _batch(found, most=None)
 
 
+@router.get("/batches/{batch_id}/rejects.csv", response={200: str})
+def batch_rejects(request: HttpRequest, batch_id: UUID) -> StreamingHttpResponse:
+    """The refused rows of a delivery as CSV: row, column, code, value, reason."""
+    found = get_object_or_404(PredictionBatch.objects.select_related("deployment__version__model"), pk=batch_id)
+    caller(request, Action.SEND_PREDICTIONS, found.deployment)
+    return rejects_file(found)
+
+
 @router.post("/deployments/{deployment_id}/labels", response={202: LabelsOut})
 def send_labels(request: HttpRequest, deployment_id: UUID) -> Status:
     """Send what readers found: ``case_id`` with ``label`` (0/1) or a per-case measure such as ``dice``, and
     ``label_time``. A later value of a case replaces the earlier one; windows that it concerns are computed again."""
     deployment = deployment_for(request, deployment_id, Action.SEND_PREDICTIONS)
-    outcome = accept_labels(deployment, content=request.body, media_type=request.content_type or "")
+    outcome = accept_label_stream(
+        deployment, source=body_of(request), media_type=request.content_type or "",
+        encoding=request.headers.get("Content-Encoding", ""),
+    )  # fmt: skip
     start_windows(deployment)
     return Status(202, outcome)
 
@@ -120,9 +149,30 @@ def _token(request: HttpRequest) -> ApiToken | None:
     return auth if isinstance(auth, ApiToken) else None
 
 
+def body_of(request: HttpRequest) -> BinaryIO:
+    """The request's body as a stream that tells a cut upload from a whole one."""
+    promised = request.META.get("CONTENT_LENGTH") or ""
+    length = int(promised) if str(promised).isdigit() else None
+    return cast(BinaryIO, io.BufferedReader(Limited(cast(BinaryIO, request), promised=length), 2**18))
+
+
+def rejects_file(batch: PredictionBatch) -> StreamingHttpResponse:
+    content = list(rejects.as_csv(batch))  # read while this request may see the rows
+    answer = StreamingHttpResponse(iter(content), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="rejects-{batch.pk}.csv"'
+    return answer
+
+
 def _batch(found: PredictionBatch, *, most: int | None) -> dict[str, Any]:
+    waiting = found.status == PredictionBatch.Status.RECEIVED
+    counts = {
+        name: None if waiting else getattr(found, name)
+        for name in ("rows", "accepted", "corrected", "duplicates", "set_aside", "rejected")
+    }
     return {
-        "id": found.pk, "rows": found.rows, "accepted": found.accepted, "duplicates": found.duplicates,
-        "rejected": found.rejected, "new_columns": found.new_columns, "summarised": found.summarised_at is not None,
-        "rejects": list(found.rejects.values("row", "column", "code", "reason")[:most]),
+        "id": found.pk, "status": found.status, "reason": found.reason, **counts,
+        "reasons": dict(found.rejects.order_by().values_list("code").annotate(Count("pk"))), "removed": found.removed,
+        "new_columns": found.new_columns, "missing_columns": found.missing_columns,
+        "summarised": found.summarised_at is not None,
+        "rejects": list(found.rejects.order_by("row", "pk").values("row", "column", "code", "value", "reason")[:most]),
     }  # fmt: skip

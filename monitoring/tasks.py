@@ -6,14 +6,26 @@ from uuid import UUID
 from celery import shared_task
 from django.db import transaction
 
-from assurance.jobs import job_task, report_progress, start_job
+from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, windows
+from monitoring.services import day_states, intake, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
 WINDOWS = "monitoring.compute_windows"
+
+
+@job_task("monitoring.work_through_batch")
+def work_through_batch(job: Job, *, batch_id: str) -> None:
+    try:
+        intake.work_through(
+            UUID(batch_id),
+            progress=lambda done, of, step: report_progress(job, done=done >> 10, of=of >> 10, step=step),
+        )
+    except Cancelled:
+        intake.give_up(UUID(batch_id), "a person stopped it")
+        raise
 
 
 @job_task("monitoring.summarise_batch")

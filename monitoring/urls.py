@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import alarms, deployment, fleet, saved_views, window
+from monitoring.views import alarms, batches, deployment, fleet, saved_views, schema, window
 
 app_name = "monitoring"
 urlpatterns = [
@@ -12,6 +12,12 @@ urlpatterns = [
     path("deployments/<slug:slug>", deployment.deployment, name="deployment"),
     path("deployments/<slug:slug>/window", window.window, name="window"),
     path("deployments/<slug:slug>/chart.csv", window.chart_csv, name="chart_csv"),
+    path("deployments/<slug:slug>/deliveries", batches.batch_list, name="batch_list"),
+    path("deployments/<slug:slug>/columns", schema.schema, name="schema"),
+    path("deployments/<slug:slug>/columns/confirm", schema.schema_confirm, name="schema_confirm"),
+    path("deployments/<slug:slug>/columns/rules", schema.intake_rules, name="intake_rules"),
+    path("deliveries/<uuid:batch_id>", batches.batch, name="batch"),
+    path("deliveries/<uuid:batch_id>/rejects.csv", batches.batch_rejects, name="batch_rejects"),
     path("alarms", alarms.alarm_list, name="alarm_list"),
     path("alarms/<int:alarm_id>", alarms.alarm, name="alarm"),
     path("alarms/<int:alarm_id>/handle", alarms.alarm_handle, name="alarm_handle"),

@@ -36,8 +36,12 @@ def _private_key(folder: Path) -> Ed25519PrivateKey:
     return key
 
 
+def instance_key() -> Ed25519PrivateKey:
+    return _private_key(Path(settings.KEY_DIR))
+
+
 def public_key() -> Ed25519PublicKey:
-    return _private_key(Path(settings.KEY_DIR)).public_key()
+    return instance_key().public_key()
 
 
 def public_key_pem() -> bytes:
@@ -52,7 +56,7 @@ def key_id() -> str:
 
 def seal(statement: dict[str, object]) -> str:
     """Signature over the canonical JSON of ``statement``, base64."""
-    return base64.b64encode(_private_key(Path(settings.KEY_DIR)).sign(canonical_json(statement))).decode()
+    return base64.b64encode(instance_key().sign(canonical_json(statement))).decode()
 
 
 def seal_holds(statement: dict[str, object], signature: str, *, key: Ed25519PublicKey | None = None) -> bool:

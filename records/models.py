@@ -12,6 +12,7 @@ class AuditEvent(models.Model):
     person_id = models.BigIntegerField(null=True, db_index=True)
     person_name = models.CharField(max_length=200, blank=True)
     organisation_id = models.BigIntegerField(null=True, db_index=True)
+    owner_id = models.BigIntegerField(null=True, db_index=True, help_text="organisation whose object it is")
     role = models.CharField(max_length=40)
     action = models.CharField(max_length=80, db_index=True)
     subject_kind = models.CharField(max_length=80)
@@ -31,13 +32,16 @@ class AuditEvent(models.Model):
         return f"{self.action} {self.subject_name}"
 
     def content(self) -> dict[str, object]:
-        """What the hash is taken over, in the order that does not matter."""
-        return {
+        """What the hash is taken over; the order does not matter. An event without an owner has no such entry."""
+        content: dict[str, object] = {
             "at": self.at, "person_id": self.person_id, "person_name": self.person_name,
             "organisation_id": self.organisation_id, "role": self.role, "action": self.action,
             "subject_kind": self.subject_kind, "subject_id": self.subject_id, "subject_name": self.subject_name,
             "old": self.old, "new": self.new, "reason": self.reason, "request_id": self.request_id,
         }  # fmt: skip
+        if self.owner_id is not None:
+            content["owner_id"] = self.owner_id
+        return content
 
 
 class AuditLink(models.Model):

@@ -5,7 +5,7 @@ one at a time under a lock, in the order of the events' keys among those committ
 the work to its holder, to the next event or to the beat, which also looks at old events that committed late.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from records.models import AuditEvent, AuditLink, Checkpoint
 
 CHAIN_LOCK = 7_283_001
 CHECKPOINT_EVERY = 100
+CHECKPOINT_AFTER = timedelta(minutes=10)  # a quiet site's trail is closed by time
 RECENT = 1000  # how far back the quick run looks, so that it never walks the whole trail
 
 
@@ -30,7 +31,7 @@ def record_event(
     """Write one event. Call it inside the transaction that makes the change; both are kept or neither is."""
     event = AuditEvent(
         at=database_now(), person_id=by.person_id, person_name=_name(by.person_id),
-        organisation_id=by.organisation_id, role=by.role, action=action,
+        organisation_id=by.organisation_id, owner_id=_owner(subject), role=by.role, action=action,
         subject_kind=subject._meta.label_lower if subject is not None else "instance",
         subject_id=str(subject.pk) if subject is not None else "", subject_name=str(subject or "")[:200],
         old=_plain(old), new=_plain(new), reason=reason, request_id=by.request_id,
@@ -51,6 +52,22 @@ def _name(person_id: int | None) -> str:
     if person_id is None:
         return "the instance"
     return str(get_user_model()._default_manager.filter(pk=person_id).values_list("name", flat=True).first() or "")
+
+
+def _owner(subject: Any) -> int | None:
+    """The organisation whose object ``subject`` is, as the object itself tells it; None for the instance's own."""
+    if subject is None:
+        return None
+    if hasattr(subject, "organisations"):
+        return next(iter(sorted(subject.organisations().get("owner", ()))), None)
+    if isinstance(getattr(subject, "organisation_id", None), int):
+        return int(subject.organisation_id)
+    if subject._meta.label_lower == "accounts.organisation":
+        return int(subject.pk)
+    for above in ("deployment", "submission", "card", "model", "incident"):  # children belong to their parent's owner
+        if isinstance(getattr(subject, above, None), models.Model):
+            return _owner(getattr(subject, above))
+    return None
 
 
 def _plain(values: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -101,6 +118,14 @@ def checkpoint_now() -> Checkpoint | None:
     seal_events()
     last = AuditLink.objects.order_by("-position").first()
     return write_checkpoint(position=last.position, sha256=last.sha256) if last else None
+
+
+def checkpoint_when_old(*, after: timedelta = CHECKPOINT_AFTER) -> Checkpoint | None:
+    """Sign the chain's end when the last checkpoint is older than ``after`` and something came since."""
+    last, link = Checkpoint.objects.last(), AuditLink.objects.order_by("-position").first()
+    if link is None or (last and (last.position == link.position or database_now() - last.at < after)):
+        return None
+    return write_checkpoint(position=link.position, sha256=link.sha256)
 
 
 def checkpoint_statement(position: int, sha256: str, at: datetime, key_id: str) -> dict[str, object]:

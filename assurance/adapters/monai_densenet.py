@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, checked_plane
+from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, checked_plane, within_memory
 from assurance.adapters.weights_files import file_sha256, load_strictly, read_state_dict
 from assurance.evidence.errors import InvalidInput
 
@@ -27,10 +28,13 @@ class MonaiDenseNet(LoadedModel):
     modalities = ("CR", "DX")
     licence = "CC BY 4.0"
     black = (0 - MEAN) / SD
+    checkpoint_layout = "safetensors of monai.networks.nets.DenseNet, with <name>.json: kwargs and classes"
     source = "trained by this project on PneumoniaMNIST (MedMNIST v2)"
 
-    def __init__(self, network: nn.Module, *, weights_sha256: str, classes: tuple[str, ...]) -> None:
-        super().__init__(network, weights_sha256=weights_sha256)
+    def __init__(
+        self, network: nn.Module, *, weights_sha256: str, classes: tuple[str, ...], device: str = "cpu"
+    ) -> None:
+        super().__init__(network, weights_sha256=weights_sha256, device=device)
         self.classes = classes
 
     @property
@@ -56,31 +60,36 @@ class MonaiDenseNet(LoadedModel):
         small = np.asarray(square.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC), dtype=np.float32) / 255
         tensor = torch.from_numpy(small)[None, None]
         large = F.interpolate(tensor, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
-        return (large - MEAN) / SD
+        return ((large - MEAN) / SD).to(self.device)
 
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         """Logits (B, classes)."""
         return self.network(inputs)
 
+    @within_memory
     @torch.inference_mode()
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
         shares = self.forward(self.prepare(image)).softmax(dim=1)[0]
         return Prediction(scores={name: float(share) for name, share in zip(self.classes, shares, strict=True)})
 
-    def to_image(self, grid: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    def to_image(self, grid: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         """Only the centre square is looked at; what lies beside it gets 0."""
         height, width = shape
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        full = torch.zeros(shape)
+        full = torch.zeros(shape, device=grid.device)
         full[top : top + side, left : left + side] = super().to_image(grid, (side, side))
         return full
 
     def feature_layer(self) -> nn.Module:
         return self.network.features.denseblock4  # type: ignore[union-attr,return-value]
 
+    def layers(self) -> Mapping[str, nn.Module]:
+        blocks = dict(self.network.features.named_children())  # type: ignore[union-attr,operator]
+        return {f"features.{name}": block for name, block in blocks.items() if name.startswith("denseblock")}
 
-def load(weights: Path, *, sha256: str | None = None) -> MonaiDenseNet:
+
+def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> MonaiDenseNet:
     """Read safetensors with the description in a file of the same name that ends in ``.json``."""
     from monai.networks.nets.densenet import DenseNet
 
@@ -93,4 +102,6 @@ def load(weights: Path, *, sha256: str | None = None) -> MonaiDenseNet:
     for module in network.modules():
         if isinstance(module, nn.ReLU):
             module.inplace = False  # attribution hooks need the values before
-    return MonaiDenseNet(network, weights_sha256=file_sha256(weights), classes=tuple(description["classes"]))
+    return MonaiDenseNet(
+        network, weights_sha256=file_sha256(weights), classes=tuple(description["classes"]), device=device
+    )

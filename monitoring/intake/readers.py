@@ -1,190 +1,185 @@
-"""CSV, Parquet, JSON lists and NDJSON as columns of one shape. Lines that cannot be read are refused one by one."""
+"""CSV, Parquet, JSON lists and NDJSON as chunks of columns. Lines that cannot be read are refused one by one.
+
+Memory is bounded by the chunk: CSV and NDJSON are read in blocks of bytes, Parquet in batches of rows. Chunks of the
+same bytes are always cut at the same places, so that an interrupted delivery can go on where it stopped.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
-import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from assurance.evidence.errors import InvalidInput
+from monitoring.intake.columns import Columns, Refused
+from monitoring.intake.formats import CHUNK_ROWS, MOST_COLUMNS, format_of
+from monitoring.intake.json_rows import json_list, ndjson
+from monitoring.intake.unpack import unpacked
 
-MOST_BYTES = 64 * 2**20
-MOST_UNPACKED = 2**30
-MOST_ROWS = 1_000_000
-MOST_COLUMNS = 2_000
-FORMATS = {
-    "text/csv": "csv",
-    "application/csv": "csv",
-    "application/json": "json",
-    "application/x-ndjson": "ndjson",
-    "application/ndjson": "ndjson",
-    "application/vnd.apache.parquet": "parquet",
-    "application/x-parquet": "parquet",
-}
-ENDINGS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+BLOCK_BYTES = 4 * 2**20
+UNREADABLE = (pa.ArrowException, OSError, UnicodeError, MemoryError, ValueError, KeyError)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """One row that did not go in; ``row`` counts from 1, ``reason`` names column and value and says what is allowed."""
-
-    row: int
-    column: str
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Columns:
-    """``values`` by column name; ``rows`` (n,) the sender's row numbers; unreadable rows in ``refused``."""
-
-    values: Mapping[str, pa.Array]
-    rows: list[int]
-    refused: list[Refused] = field(default_factory=list)
-
-    @property
-    def n_sent(self) -> int:
-        return len(self.rows) + len(self.refused)
-
-
-def read(content: bytes, *, media_type: str) -> Columns:
-    """Read one delivery.
+def chunks(source: BinaryIO, *, media_type: str, encoding: str = "", rows: int = CHUNK_ROWS) -> Iterator[Columns]:
+    """Read one delivery piece by piece; ``source`` stands at its start.
 
     Raises
     ------
     InvalidInput
-        ``unknown_format``, ``too_large``, ``too_many_rows``, ``too_many_columns``, ``unreadable``, ``no_rows``.
+        ``unknown_format``, ``too_large``, ``too_many_columns``, ``duplicate_column``, ``unreadable``, ``no_rows``. A
+        delivery that breaks in its middle raises after the chunks before the break were given.
     """
-    kind = FORMATS.get(media_type.partition(";")[0].strip().lower())
-    if kind is None:
-        raise InvalidInput("unknown_format", f"content type {media_type!r}: give one of {', '.join(sorted(FORMATS))}")
-    if len(content) > MOST_BYTES:
-        raise InvalidInput(
-            "too_large", f"the delivery has {len(content)} bytes: at most {MOST_BYTES}, send it in parts"
-        )
-    columns = _READERS[kind](content)
-    if not columns.n_sent:
+    read = _READERS[format_of(media_type)]
+    found = 0
+    for columns in read(unpacked(source, encoding=encoding), rows):
+        found += columns.n_sent
+        if len(columns.values) > MOST_COLUMNS:
+            raise InvalidInput(
+                "too_many_columns", f"the delivery has {len(columns.values)} columns: at most {MOST_COLUMNS}"
+            )
+        if columns.n_sent:
+            yield columns
+    if not found:
         raise InvalidInput("no_rows", "the delivery holds no rows: give one row per case")
-    if columns.n_sent > MOST_ROWS:
-        raise InvalidInput("too_many_rows", f"the delivery has {columns.n_sent} rows: at most {MOST_ROWS}")
-    if len(columns.values) > MOST_COLUMNS:
-        raise InvalidInput(
-            "too_many_columns", f"the delivery has {len(columns.values)} columns: at most {MOST_COLUMNS}"
-        )
-    return columns
 
 
-def _csv(content: bytes) -> Columns:
+def chunks_of_bytes(content: bytes, *, media_type: str, encoding: str = "") -> Iterator[Columns]:
+    return chunks(io.BytesIO(content), media_type=media_type, encoding=encoding)
+
+
+@contextmanager
+def _clear_errors(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InvalidInput("unreadable", f"the delivery is not {kind}: {told}") from error
+
+
+def _csv(source: BinaryIO, rows: int) -> Iterator[Columns]:
+    start = source.read(2**20)
+    with _clear_errors("CSV in UTF-8"):
+        if not start.strip():
+            return
+        delimiter = _delimiter(start)
+        names = _header(start, delimiter)
     refused: list[Refused] = []
 
     def ragged(row: pacsv.InvalidRow) -> str:
-        number = row.number - 1 if row.number else 0
         reason = f"the row has {row.actual_columns} cells where the header has {row.expected_columns}"
-        refused.append(Refused(number, "", "ragged_row", reason))
+        refused.append(Refused(row.number - 1 if row.number else 0, "", "ragged_row", reason))
         return "skip"
 
-    try:
-        header = pacsv.open_csv(
-            io.BytesIO(content), parse_options=pacsv.ParseOptions(invalid_row_handler=lambda _: "skip")
-        )
-        names = header.schema.names
-        _no_twins(names)
-        refused.clear()
-        table = pacsv.read_csv(
-            io.BytesIO(content),
-            pacsv.ReadOptions(use_threads=False),
-            pacsv.ParseOptions(invalid_row_handler=ragged),
+    with _clear_errors("CSV in UTF-8"):
+        reader = pacsv.open_csv(
+            pa.PythonFile(io.BufferedReader(_Chained(start, source)), mode="r"),  # type: ignore[type-var]
+            pacsv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+            pacsv.ParseOptions(delimiter=delimiter, invalid_row_handler=ragged, newlines_in_values=True),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
                 null_values=["", "NA", "NaN", "nan", "null"],
             ),
         )  # fmt: skip
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            "unreadable", f"the delivery is not CSV in UTF-8: {str(error).splitlines()[0][:200]}"
-        ) from error
-    bad = {one.row for one in refused}
-    rows = [number for number in range(1, table.num_rows + len(refused) + 1) if number not in bad]
-    return Columns(_chunks(table), rows, refused)
-
-
-def _parquet(content: bytes) -> Columns:
-    try:
-        file = pq.ParquetFile(io.BytesIO(content))
-        unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
-        if unpacked > MOST_UNPACKED:
-            raise InvalidInput("too_large", f"the delivery unpacks to {unpacked} bytes: at most {MOST_UNPACKED}")
-        _no_twins(file.schema_arrow.names)
-        table = file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInput("unreadable", f"the delivery is not Parquet: {str(error).splitlines()[0][:200]}") from error
-    return Columns(_chunks(table), list(range(1, table.num_rows + 1)))
-
-
-def _json(content: bytes) -> Columns:
-    try:
-        rows = msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
-        raise InvalidInput("unreadable", f"the delivery is not JSON: {error}") from error
-    if not isinstance(rows, list):
-        raise InvalidInput("unreadable", f"the delivery is a JSON {type(rows).__name__}: give a list of objects")
-    return _records(list(enumerate(rows, start=1)), [])
-
-
-def _ndjson(content: bytes) -> Columns:
-    decoder = msgspec.json.Decoder()
-    rows, refused = [], []
     number = 0
-    for line in content.splitlines():
-        if not line.strip():
+    while True:
+        with _clear_errors("CSV in UTF-8"):
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                break
+        if not batch.num_rows:
             continue
-        number += 1
-        try:
-            rows.append((number, decoder.decode(line)))
-        except msgspec.DecodeError as error:
-            refused.append(Refused(number, "", "unreadable_line", f"the line is not JSON: {error}"))
-    return _records(rows, refused)
+        # The reader is a block ahead: of the refused rows only those above this batch's last one belong to it.
+        bad = np.array(sorted(one.row for one in refused), dtype=np.int64)
+        numbers = np.setdiff1d(
+            np.arange(number + 1, number + batch.num_rows + bad.size + 1), bad, assume_unique=True
+        )[: batch.num_rows]  # fmt: skip
+        number = int(numbers[-1])
+        taken = [one for one in refused if one.row <= number]
+        refused[:] = [one for one in refused if one.row > number]
+        yield Columns(dict(zip(names, batch.columns, strict=True)), numbers, taken)
+    if refused:
+        yield Columns({name: pa.array([], pa.string()) for name in names}, np.array([], dtype=np.int64), refused)
 
 
-def _records(rows: list[tuple[int, Any]], refused: list[Refused]) -> Columns:
-    good = []
-    for number, row in rows:
-        if isinstance(row, dict):
-            good.append((number, row))
-        else:
-            refused.append(
-                Refused(number, "", "not_an_object", f"the row is a JSON {type(row).__name__}: give an object")
-            )
-    names = list(dict.fromkeys(name for _, row in good for name in row))
-    return Columns(
-        {name: _plain_array([row.get(name) for _, row in good]) for name in names}, [number for number, _ in good],
-        refused,
-    )  # fmt: skip
+def _delimiter(start: bytes) -> str:
+    line = start.split(b"\n", 1)[0]
+    return ";" if b";" in line and b"," not in line else ","
 
 
-def _plain_array(values: list[Any]) -> pa.Array:
-    """Numbers as numbers, a column of mixed kinds as text, lists of numbers as lists."""
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([value if value is None or isinstance(value, str) else _spelt(value) for value in values])
+def _header(start: bytes, delimiter: str) -> list[str]:
+    if b"\n" not in start:
+        if len(start) >= 2**20:
+            raise InvalidInput("line_too_long", "the header is longer than 1,048,576 bytes: is this CSV?")
+        start += b"\n"
+    whole = start if len(start) < 2**20 else start[: start.rindex(b"\n") + 1]
+    options = pacsv.ParseOptions(delimiter=delimiter, invalid_row_handler=lambda _: "skip", newlines_in_values=True)
+    read = pacsv.ReadOptions(use_threads=False, block_size=2 * len(whole) + 16)
+    # Only the first line is read: what is wrong below is told by the rows themselves.
+    line = io.BytesIO(whole.split(b"\n", 1)[0] + b"\n")
+    names: list[str] = pacsv.open_csv(line, read, options).schema.names
+    _no_twins(names)
+    return names
 
 
-def _spelt(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+class _Chained(io.RawIOBase):
+    """What was read already, then the rest."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start, self._rest = memoryview(start), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._start[: len(buffer)] if self._start else self._rest.read(len(buffer))
+        self._start = self._start[len(piece) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
-def _chunks(table: pa.Table) -> dict[str, pa.Array]:
-    return {
-        name: column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+def _parquet(source: BinaryIO, rows: int) -> Iterator[Columns]:
+    with tempfile.TemporaryFile() as room:  # Parquet is read from its end, a stream is not
+        if not source.seekable():
+            shutil.copyfileobj(source, room, 2**20)
+            room.seek(0)
+            source = room
+        with _clear_errors("Parquet"):
+            file = pq.ParquetFile(
+                source, buffer_size=2**20, pre_buffer=False, thrift_string_size_limit=2**26,
+                page_checksum_verification=True,
+            )  # fmt: skip
+            names = file.schema_arrow.names
+            _no_twins(names)
+            batches = file.iter_batches(batch_size=rows, use_threads=False)
+        number = 0
+        while True:
+            with _clear_errors("Parquet"):
+                batch = next(batches, None)
+                if batch is None:
+                    break
+                batch.validate(full=True)  # lengths and offsets as the file claims them may lie
+                values = {name: _plain(column) for name, column in zip(names, batch.columns, strict=True)}
+            yield Columns(values, np.arange(number + 1, number + batch.num_rows + 1))
+            number += batch.num_rows
+        if number != file.metadata.num_rows:
+            raise InvalidInput("unreadable", f"the Parquet file says {file.metadata.num_rows} rows and holds {number}")
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
+    return column
 
 
 def _no_twins(names: list[str]) -> None:
@@ -193,4 +188,6 @@ def _no_twins(names: list[str]) -> None:
         raise InvalidInput("duplicate_column", f"the delivery has the column {twins[0]!r} twice: name each column once")
 
 
-_READERS: dict[str, Callable[[bytes], Columns]] = {"csv": _csv, "parquet": _parquet, "json": _json, "ndjson": _ndjson}
+_READERS: dict[str, Callable[[Any, int], Iterator[Columns]]] = {
+    "csv": _csv, "parquet": _parquet, "json": json_list, "ndjson": ndjson,
+}  # fmt: skip

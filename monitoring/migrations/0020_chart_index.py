@@ -14,7 +14,7 @@ CREATE INDEX assurance_finding_windows ON assurance_findingrecord
 
 
 class Migration(migrations.Migration):
-    dependencies = [("monitoring", "0002_partitions_and_security"), ("assurance", "0001_initial")]
+    dependencies = [("monitoring", "0004_case_places_and_revisions"), ("assurance", "0001_initial")]
     operations = [
         migrations.RunSQL(STREAMS, "DROP INDEX assurance_finding_streams"),
         migrations.RunSQL(WINDOWS, "DROP INDEX assurance_finding_windows"),

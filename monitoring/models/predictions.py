@@ -30,6 +30,7 @@ class Prediction(models.Model):
     numbers = ArrayField(models.FloatField(null=True))
     levels = ArrayField(models.TextField(null=True))
     embedding = models.BinaryField(null=True)
+    revision = models.PositiveSmallIntegerField(default=1)
 
     class Meta:
         managed = False
@@ -37,6 +38,54 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return self.case
+
+
+class CasePlace(models.Model):
+    """Where the current row of a case stands: the one unique index over all months, and the guard against doubles."""
+
+    pk = models.CompositePrimaryKey("deployment_id", "version_id", "case")
+    deployment = models.ForeignKey(Deployment, on_delete=models.DO_NOTHING, related_name="+")
+    version = models.ForeignKey(ModelVersion, on_delete=models.DO_NOTHING, related_name="+")
+    case = models.CharField(max_length=32)
+    organisation = models.ForeignKey(Organisation, on_delete=models.DO_NOTHING, related_name="+")
+    study_time = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "monitoring_caseplace"
+
+    def __str__(self) -> str:
+        return self.case
+
+
+class PastPrediction(models.Model):
+    """A revision of a row that a later delivery corrected. The current one stands in :class:`Prediction`."""
+
+    pk = models.CompositePrimaryKey("deployment_id", "case", "version_id", "revision")
+    deployment = models.ForeignKey(Deployment, on_delete=models.DO_NOTHING, related_name="+")
+    organisation = models.ForeignKey(Organisation, on_delete=models.DO_NOTHING, related_name="+")
+    version = models.ForeignKey(ModelVersion, on_delete=models.DO_NOTHING, related_name="+")
+    batch = models.ForeignKey(PredictionBatch, on_delete=models.DO_NOTHING, related_name="+")
+    case = models.CharField(max_length=32)
+    patient = models.CharField(max_length=32, blank=True)
+    study_time = models.DateTimeField()
+    received_at = models.DateTimeField()
+    site = models.CharField(max_length=60)
+    score = models.FloatField(null=True)
+    decision = models.CharField(max_length=60, blank=True)
+    numbers = ArrayField(models.FloatField(null=True))
+    levels = ArrayField(models.TextField(null=True))
+    embedding = models.BinaryField(null=True)
+    revision = models.PositiveSmallIntegerField()
+    replaced_at = models.DateTimeField()
+    replaced_by = models.ForeignKey(PredictionBatch, on_delete=models.DO_NOTHING, related_name="+")
+
+    class Meta:
+        managed = False
+        db_table = "monitoring_pastprediction"
+
+    def __str__(self) -> str:
+        return f"{self.case} revision {self.revision}"
 
 
 class Label(models.Model):
@@ -55,3 +104,23 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} {self.value:g}"
+
+
+class PastLabel(models.Model):
+    """A label that a later one replaced."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="past_labels")
+    case = models.CharField(max_length=32)
+    quantity = models.SlugField(max_length=40)
+    value = models.FloatField()
+    labelled_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-replaced_at",)
+        indexes = (models.Index(fields=("deployment", "case"), name="monitoring_pastlabel_case"),)
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.value:g}, replaced"

@@ -1,207 +1,309 @@
-"""Accepting a delivery: checked rows into the partitioned table by COPY, in one transaction with their batch."""
+"""Accepting deliveries: at once for small ones, kept safe and worked through by a task for large ones.
+
+Every delivery is a batch. Its chunks are stored one after the other, each in one transaction with the batch's counts,
+so that an interruption at any moment loses no accepted row and doubles none.
+"""
 
 import hashlib
-from typing import Any
+import io
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
-from psycopg import sql
 
 from accounts.models import ApiToken
-from assurance.evidence.errors import InvalidInput
+from assurance.evidence.errors import InvalidInput, Refusal
 from assurance.jobs import start_job
 from assurance.models import Deployment
 from assurance.services.pseudonyms import pseudonyms
-from monitoring.columns import copy_in
-from monitoring.intake.readers import read
-from monitoring.intake.rows import CheckedRows, Expected, check_rows
-from monitoring.models import PredictionBatch, Reject, Signal
+from monitoring.intake.columns import Columns
+from monitoring.intake.formats import encoding_of, format_of
+from monitoring.intake.readers import chunks, chunks_of_bytes
+from monitoring.intake.rows import check_rows
+from monitoring.models import PredictionBatch
+from monitoring.services import controls, rejects, schema, spool
+from monitoring.services.labels import put_row_labels
+from monitoring.services.storing import store_rows
 
 SUMMARISE = "monitoring.summarise_batch"
+WORK_THROUGH = "monitoring.work_through_batch"
+Progress = Callable[[int, int, str], None]
 
 
 def accept_batch(
     deployment: Deployment, *, content: bytes, media_type: str, idempotency_key: str = "",
-    purpose: str = "monitoring", token: ApiToken | None = None,
+    purpose: str = "monitoring", token: ApiToken | None = None, encoding: str = "", door: str = "http",
 ) -> PredictionBatch:  # fmt: skip
-    """Store the good rows of one delivery and refuse the others row by row. Safe to repeat.
+    """Store the good rows of one delivery now and refuse the others row by row. Safe to repeat.
 
-    A delivery with the key of an earlier one and the same content gives the earlier batch again. Rows whose case,
-    version and study time are already stored are counted as duplicates and change nothing.
+    A delivery with the key of an earlier one and the same content gives the earlier batch again. Rows of known cases
+    are duplicates, or corrections where they bring other values.
 
     Raises
     ------
     InvalidInput
         What the readers refuse as a whole, ``key_reused`` for a known key with other content, ``deployment_retired``.
     """
-    if deployment.status == Deployment.Status.RETIRED:
-        raise InvalidInput("deployment_retired", f"{deployment} is retired: it takes no predictions")
-    sha256 = hashlib.sha256(content).hexdigest()
-    key = idempotency_key.strip() or f"sha256:{sha256}"
-    if len(key) > 120:
-        raise InvalidInput("bad_key", f"Idempotency-Key has {len(key)} characters: at most 120")
-    known = _known(deployment, key, sha256)
-    if known:
-        return known
-    columns = read(content, media_type=media_type)
-    with transaction.atomic():
-        # One delivery at a time for a deployment: signals keep their places, and a repeated key waits for the first.
-        Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
-        known = _known(deployment, key, sha256)
-        if known:
-            return known
-        rows = check_rows(columns, expected_of(deployment))
-        new = _add_signals(deployment, rows)
-        batch = PredictionBatch(
-            organisation_id=deployment.organisation_id, deployment=deployment, purpose=purpose, idempotency_key=key,
-            content_sha256=sha256, token=token, rows=rows.n_sent, accepted=0, rejected=len(rows.refused),
-            new_columns=new, received_at=timezone.now(),
-        )  # fmt: skip
-        cases = pseudonyms(deployment.organisation_id, rows.case_id)
-        batch.accepted = _store(batch, rows, cases) if rows.n else 0
-        batch.duplicates = rows.n - batch.accepted
-        batch.save(force_insert=True)
-        _store_labels(batch, cases, rows.label, rows.label_time)
-        _store_rejects(batch, rows)
-        if purpose == PredictionBatch.Purpose.MONITORING and batch.accepted:
-            start_job(
-                SUMMARISE, queue="ingest", title=f"Day states of {batch.accepted} predictions of {deployment}",
-                arguments={"batch_id": str(batch.pk)}, organisation_id=deployment.organisation_id,
-            )  # fmt: skip
-    return batch
-
-
-def expected_of(deployment: Deployment) -> Expected:
-    return Expected(
-        sites=dict(deployment.sites.order_by("code").values_list("code", "time_zone")),
-        version=deployment.version.version, now=timezone.now(),
-        signals={name: kind for name, kind in deployment.signals.values_list("name", "kind") if kind != "score"},
+    encoding = encoding_of(encoding)
+    pieces = chunks_of_bytes(content, media_type=media_type, encoding=encoding)
+    return accept_columns(
+        deployment, pieces=pieces, sha256=hashlib.sha256(content).hexdigest(), size=len(content),
+        idempotency_key=idempotency_key, purpose=purpose, token=token, door=door, media_type=media_type,
+        encoding=encoding,
     )  # fmt: skip
 
 
-def _known(deployment: Deployment, key: str, sha256: str) -> PredictionBatch | None:
+def accept_columns(
+    deployment: Deployment, *, pieces: Iterator[Columns], sha256: str, size: int, media_type: str, door: str,
+    idempotency_key: str = "", purpose: str = "monitoring", token: ApiToken | None = None, encoding: str = "",
+) -> PredictionBatch:  # fmt: skip
+    """Store chunks that some door has read already, all in one transaction or not at all."""
+    key = checked_key(deployment, idempotency_key, sha256)
+    known = known_batch(deployment, key, sha256)
+    if known:
+        return known
+    with transaction.atomic():
+        # One delivery at a time for a deployment: signals keep their places, and a repeated key waits for the first.
+        Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
+        known = known_batch(deployment, key, sha256)
+        if known:
+            return known
+        batch = PredictionBatch.objects.create(
+            organisation_id=deployment.organisation_id, deployment=deployment, purpose=purpose, idempotency_key=key,
+            content_sha256=sha256, content_bytes=size, token=token, media_type=media_type[:80], encoding=encoding,
+            door=door, status=PredictionBatch.Status.RECEIVED, received_at=timezone.now(),
+        )  # fmt: skip
+        for piece in pieces:
+            _store_chunk(batch, piece)
+        _finish(batch)
+    return batch
+
+
+def receive_batch(
+    deployment: Deployment, *, source: BinaryIO, media_type: str, encoding: str = "", idempotency_key: str = "",
+    purpose: str = "monitoring", token: ApiToken | None = None, door: str = "http",
+) -> PredictionBatch:  # fmt: skip
+    """Keep one delivery safe and leave its rows to a task; a small one is worked through at once instead.
+
+    What comes back says which it was by its status. Small means at most ``INTAKE_AT_ONCE_BYTES``, as sent.
+
+    Raises
+    ------
+    InvalidInput
+        As :func:`accept_batch`; of a large delivery only what can be said before it is read.
+    Unavailable
+        ``spool_full`` when the delivery cannot be kept. Nothing was accepted then.
+    """
+    format_of(media_type)
+    encoding = encoding_of(encoding)
+    start = source.read(settings.INTAKE_AT_ONCE_BYTES + 1)
+    if len(start) <= settings.INTAKE_AT_ONCE_BYTES:
+        return accept_batch(
+            deployment, content=start, media_type=media_type, encoding=encoding, idempotency_key=idempotency_key,
+            purpose=purpose, token=token, door=door,
+        )  # fmt: skip
+    batch_id = uuid.uuid4()
+    kept = spool.keep(batch_id, io.BufferedReader(_Joined(start, source)), most=settings.INTAKE_LIMIT_BYTES)
+    try:
+        batch, fresh = _register(
+            deployment, batch_id=batch_id, sha256=kept.sha256, size=kept.size, idempotency_key=idempotency_key,
+            media_type=media_type, encoding=encoding, purpose=purpose, token=token, door=door,
+        )  # fmt: skip
+    except BaseException:
+        spool.drop(batch_id)
+        raise
+    if not fresh:
+        spool.drop(batch_id)
+    return batch
+
+
+@transaction.atomic
+def _register(
+    deployment: Deployment, *, batch_id: uuid.UUID, sha256: str, size: int, idempotency_key: str, media_type: str,
+    encoding: str, purpose: str, token: ApiToken | None, door: str, job: bool = True,
+) -> tuple[PredictionBatch, bool]:  # fmt: skip
+    """The batch of a kept delivery with its job, or the earlier batch of the same key."""
+    key = checked_key(deployment, idempotency_key, sha256)
+    batch = PredictionBatch(
+        id=batch_id, organisation_id=deployment.organisation_id, deployment=deployment, purpose=purpose,
+        idempotency_key=key, content_sha256=sha256, content_bytes=size, token=token, media_type=media_type[:80],
+        encoding=encoding, door=door, status=PredictionBatch.Status.RECEIVED,
+    )  # fmt: skip
+    known = known_batch(deployment, key, sha256)
+    if known:
+        return known, False
+    try:
+        with transaction.atomic():
+            batch.save(force_insert=True)
+    except IntegrityError:  # the same delivery was sent twice at once, and the other one was first
+        known = known_batch(deployment, key, sha256)
+        if known is None:
+            raise
+        return known, False
+    if job:
+        start_job(
+            WORK_THROUGH, queue="ingest", title=f"A delivery of {size} bytes for {deployment}",
+            arguments={"batch_id": str(batch.pk)}, organisation_id=deployment.organisation_id,
+        )  # fmt: skip
+    return batch, True
+
+
+def accept_file(
+    deployment: Deployment, path: Path, *, media_type: str, encoding: str = "", purpose: str = "monitoring",
+    door: str = "file", progress: Progress = lambda done, of, step: None,
+) -> PredictionBatch:  # fmt: skip
+    """A file on this machine, of any size, chunk by chunk. Called again after an interruption it goes on.
+
+    Raises
+    ------
+    InvalidInput
+        What the readers refuse as a whole. Chunks before a break stay in; the batch says so.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as source:
+        sha256 = hashlib.file_digest(source, "sha256").hexdigest()
+        source.seek(0)
+        batch, _ = _register(
+            deployment, batch_id=uuid.uuid4(), sha256=sha256, size=size, idempotency_key="", media_type=media_type,
+            encoding=encoding, purpose=purpose, token=None, door=door, job=False,
+        )  # fmt: skip
+        if batch.status == PredictionBatch.Status.RECEIVED:
+            _work(batch, source, progress=lambda step: progress(source.tell(), size, step))
+    return batch
+
+
+def work_through(batch_id: uuid.UUID, *, progress: Progress = lambda done, of, step: None) -> PredictionBatch:
+    """Store what is left of a kept delivery. A second call, or one after a crash, goes on where the first stopped."""
+    batch = PredictionBatch.objects.select_related("deployment__version__model", "deployment__organisation").get(
+        pk=batch_id
+    )
+    if batch.status != PredictionBatch.Status.RECEIVED:
+        spool.drop(batch.pk)
+        return batch
+    try:
+        with spool.opened(batch.pk, sha256=batch.content_sha256) as source:
+            _work(batch, source, progress=lambda step: progress(source.tell(), batch.content_bytes, step))
+    except InvalidInput as refusal:
+        if batch.status == PredictionBatch.Status.RECEIVED:
+            _give_up(batch, refusal.message)
+    spool.drop(batch.pk)
+    return batch
+
+
+def _work(batch: PredictionBatch, source: BinaryIO, *, progress: Callable[[str], None]) -> None:
+    """Chunks that an earlier run stored are read again, to reach the place, and not stored again."""
+    number = 0
+    try:
+        for piece in chunks(source, media_type=batch.media_type, encoding=batch.encoding):
+            number += 1
+            if number <= batch.chunks_done:
+                continue
+            with transaction.atomic():
+                Deployment.objects.select_for_update(of=("self",)).get(pk=batch.deployment_id)
+                batch.refresh_from_db()
+                if number <= batch.chunks_done:  # another worker was faster
+                    continue
+                _store_chunk(batch, piece)
+            progress(f"{batch.rows} rows read, {batch.accepted} in, {batch.rejected} refused")
+        with transaction.atomic():
+            Deployment.objects.select_for_update(of=("self",)).get(pk=batch.deployment_id)
+            batch.refresh_from_db()
+            _finish(batch)
+    except InvalidInput as refusal:
+        _give_up(batch, refusal.message)
+        raise
+    except (Refusal, DatabaseError, OSError):
+        raise  # tried again: what was stored stays, what was not comes then
+    except Exception as error:
+        _give_up(batch, f"{type(error).__name__}: {error}")
+        raise
+
+
+@transaction.atomic
+def _give_up(batch: PredictionBatch, reason: str) -> None:
+    batch.refresh_from_db()
+    if batch.status != PredictionBatch.Status.RECEIVED:
+        return
+    told = f" after row {batch.rows}, the rows before it are in" if batch.rows else ""
+    _finish(batch, status=PredictionBatch.Status.FAILED, reason=f"{reason}{told}"[:400])
+
+
+def give_up(batch_id: uuid.UUID, reason: str) -> None:
+    """End a delivery that somebody stopped; its rows so far stay in."""
+    _give_up(PredictionBatch.objects.get(pk=batch_id), reason)
+    spool.drop(batch_id)
+
+
+def _store_chunk(batch: PredictionBatch, piece: Columns) -> None:
+    """Inside a transaction that holds the deployment's row."""
+    deployment = batch.deployment
+    rows = check_rows(piece, schema.expected_of(deployment))
+    schema.note_columns(batch, rows)
+    cases = pseudonyms(batch.organisation_id, rows.case_id.to_pylist())
+    rows = schema.dated(deployment, rows)
+    patients, cases, set_aside = controls.set_aside(batch, rows, cases)
+    stored = store_rows(batch, patients, cases)
+    put_row_labels(deployment, cases, patients)
+    refused = [*rows.refused, *stored.twice]
+    rejects.store(batch, refused)
+    batch.rows += rows.n_sent
+    batch.accepted += stored.accepted
+    batch.corrected += stored.corrected
+    batch.duplicates += stored.duplicates
+    batch.rejected += len(refused)
+    batch.set_aside += set_aside
+    batch.reopened = sorted({tuple(one) for one in batch.reopened} | stored.reopened)
+    batch.removed = {
+        name: batch.removed.get(name, 0) + rows.removed.get(name, 0) for name in {*batch.removed, *rows.removed}
+    }
+    batch.chunks_done += 1
+    batch.save()
+
+
+def _finish(batch: PredictionBatch, *, status: Any = PredictionBatch.Status.DONE, reason: str = "") -> None:
+    if batch.status != PredictionBatch.Status.RECEIVED:
+        return
+    schema.settle_columns(batch)
+    batch.status, batch.reason, batch.done_at = status, reason, timezone.now()
+    batch.save()
+    if batch.purpose == PredictionBatch.Purpose.MONITORING and batch.accepted:
+        start_job(
+            SUMMARISE, queue="ingest", title=f"Day states of {batch.accepted} predictions of {batch.deployment}",
+            arguments={"batch_id": str(batch.pk)}, organisation_id=batch.organisation_id,
+        )  # fmt: skip
+
+
+def checked_key(deployment: Deployment, idempotency_key: str, sha256: str) -> str:
+    if deployment.status == Deployment.Status.RETIRED:
+        raise InvalidInput("deployment_retired", f"{deployment} is retired: it takes no predictions")
+    key = idempotency_key.strip() or f"sha256:{sha256}"
+    if len(key) > 120 or not key.isprintable():
+        raise InvalidInput("bad_key", f"Idempotency-Key has {len(key)} characters: give at most 120 printable ones")
+    return key
+
+
+def known_batch(deployment: Deployment, key: str, sha256: str) -> PredictionBatch | None:
     batch = PredictionBatch.objects.filter(deployment=deployment, idempotency_key=key).first()
     if batch and batch.content_sha256 != sha256:
         raise InvalidInput("key_reused", f"Idempotency-Key {key!r} came before with other content: give a new key")
     return batch
 
 
-def _add_signals(deployment: Deployment, rows: CheckedRows) -> list[str]:
-    """Give every new column its place after those that exist; answer the new names."""
-    known = set(deployment.signals.values_list("name", flat=True))
-    wanted = [("score", Signal.Kind.SCORE)] if rows.score is not None else []
-    wanted += [(name, Signal.Kind.NUMERIC) for name in rows.numbers]
-    wanted += [(name, Signal.Kind.CATEGORICAL) for name in rows.levels]
-    fresh: list[Signal] = []
-    for name, kind in wanted:
-        if name in known:
-            continue
-        taken = deployment.signals.filter(kind=kind).count() + len([one for one in fresh if one.kind == kind])
-        family = "input" if name.startswith(("meta_", "q_")) else "output"
-        fresh.append(Signal(deployment=deployment, name=name, kind=kind, family=family, position=taken))
-    Signal.objects.bulk_create(fresh)
-    return [one.name for one in fresh]
+class _Joined(io.RawIOBase):
+    """What was read already, then the rest of the request."""
 
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start, self._rest = memoryview(start), rest
 
-def _store(batch: PredictionBatch, rows: CheckedRows, cases: list[str]) -> int:
-    numeric, categorical = (
-        list(batch.deployment.signals.filter(kind=kind).order_by("position").values_list("name", flat=True))
-        for kind in (Signal.Kind.NUMERIC, Signal.Kind.CATEGORICAL)
-    )
-    patients = pseudonyms(batch.organisation_id, rows.patient_id)
-    columns: dict[str, Any] = {
-        "case": pa.array(cases),
-        "patient": pa.array([code if name else "" for code, name in zip(patients, rows.patient_id, strict=True)]),
-        "study_time": pa.array(rows.study_time, type=pa.timestamp("us", tz="UTC")).cast(pa.string()),
-        "site": pa.array(rows.site),
-        "score": _floats(rows.score, rows.n),
-        "decision": pa.array(rows.decision),
-        "embedding": pa.array(_hex(rows.embedding, rows.n), type=pa.string()),
-    }
-    for place, name in enumerate(numeric):
-        columns[f"n{place}"] = _floats(rows.numbers.get(name), rows.n)
-    for place, name in enumerate(categorical):
-        columns[f"l{place}"] = pa.array(rows.levels.get(name, [None] * rows.n), type=pa.string())
-    table = pa.table(columns)
-    months = pd.Series(rows.study_time).dt.strftime("%Y-%m-01").unique()
-    kinds = {"study_time": "timestamptz", "score": "double precision", "embedding": "bytea"}
-    definition = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(
-            sql.Identifier(name),
-            sql.SQL("double precision" if name[0] == "n" and name[1:].isdigit() else kinds.get(name, "text")),
-        )
-        for name in table.column_names
-    )
-    with connection.cursor() as cursor:
-        for month in months:
-            cursor.execute("SELECT vigil_prediction_month(%s::date)", [month])
-        cursor.execute(sql.SQL("CREATE TEMP TABLE arriving ({}) ON COMMIT DROP").format(definition))
-        copy_in("arriving", table)
-        cursor.execute(_INSERT.format(numbers=_array("n", len(numeric), "float8[]"),
-                                      levels=_array("l", len(categorical), "text[]")),
-                       [batch.deployment_id, batch.organisation_id, batch.deployment.version_id, batch.pk,
-                        batch.received_at])  # fmt: skip
-        stored = int(cursor.rowcount)
-        cursor.execute("DROP TABLE arriving")
-    return stored
+    def readable(self) -> bool:
+        return True
 
-
-_INSERT = sql.SQL("""
-INSERT INTO monitoring_prediction (deployment_id, organisation_id, version_id, batch_id, received_at, "case", patient,
-    study_time, site, score, decision, numbers, levels, embedding)
-SELECT %s, %s, %s, %s, %s, "case", coalesce(patient, ''), study_time, site, score, coalesce(decision, ''),
-    {numbers}, {levels}, embedding
-FROM arriving ON CONFLICT DO NOTHING
-""")
-
-
-def _array(letter: str, length: int, kind: str) -> sql.Composable:
-    names = sql.SQL(", ").join(sql.Identifier(f"{letter}{place}") for place in range(length))
-    return sql.SQL("ARRAY[{}]::{}").format(names, sql.SQL(kind))
-
-
-def _floats(values: Any, n: int) -> pa.Array:
-    return pa.nulls(n, pa.float64()) if values is None else pa.array(values, type=pa.float64(), from_pandas=True)
-
-
-def _hex(embedding: Any, n: int) -> list[str | None]:
-    return [None] * n if embedding is None else ["\\x" + row.astype("<f2").tobytes().hex() for row in embedding]
-
-
-def _store_labels(batch: PredictionBatch, cases: list[str], label: Any, label_time: pd.Series) -> None:
-    known = np.flatnonzero(~np.isnan(label))
-    if known.size:
-        times = [None if pd.isna(time) else time.to_pydatetime() for time in label_time]
-        put_labels(batch.deployment, [(cases[at], float(label[at]), times[at]) for at in known], quantity="label")
-
-
-def put_labels(deployment: Deployment, values: list[tuple[str, float, Any]], *, quantity: str) -> int:
-    """Store (case pseudonym, value, time); a later value of the same case replaces the earlier one."""
-    if not values:
-        return 0
-    cases, numbers, times = (list(part) for part in zip(*values, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO monitoring_label (organisation_id, deployment_id, "case", quantity, value, labelled_at,
-                received_at)
-            SELECT %s, %s, c, %s, v, t, now() FROM unnest(%s::text[], %s::float8[], %s::timestamptz[]) AS given(c, v, t)
-            ON CONFLICT (deployment_id, "case", quantity) DO UPDATE
-            SET value = excluded.value, labelled_at = excluded.labelled_at, received_at = excluded.received_at
-            WHERE monitoring_label.value IS DISTINCT FROM excluded.value""",
-            [deployment.organisation_id, deployment.pk, quantity, cases, numbers, times],
-        )
-        return int(cursor.rowcount)
-
-
-def _store_rejects(batch: PredictionBatch, rows: CheckedRows) -> None:
-    Reject.objects.bulk_create(
-        [
-            Reject(organisation_id=batch.organisation_id, batch=batch, row=one.row, column=one.column, code=one.code,
-                   reason=one.reason)
-            for one in rows.refused
-        ],
-        batch_size=2000,
-    )  # fmt: skip
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._start[: len(buffer)] if self._start else self._rest.read(len(buffer))
+        self._start = self._start[len(piece) :]
+        buffer[: len(piece)] = piece
+        return len(piece)

@@ -1,23 +1,45 @@
-"""Labels and per-case measures that come after the predictions."""
+"""Labels and per-case measures: they come with the predictions or long after; a later value replaces an earlier one."""
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-from django.db import transaction
+import pyarrow.compute as pc
+from django.db import connection, transaction
+from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment
 from assurance.services.pseudonyms import pseudonyms
-from monitoring.intake.readers import read
-from monitoring.services.intake import put_labels
+from monitoring.intake.cells import mask, numbers, texts, times
+from monitoring.intake.columns import Columns, Refused
+from monitoring.intake.formats import encoding_of
+from monitoring.intake.readers import chunks, chunks_of_bytes
+from monitoring.intake.rows import LONGEST_ID, CheckedRows
+from monitoring.intake.sieve import Sieve
 
 SHARES = ("dice", "nsd", "iou")  # per-case measures that lie in 0..1
 MEASURES = ("label", *SHARES, "hd95_mm", "assd_mm", "tre_mm")
+MOST_TOLD = 100
 
 
-def accept_labels(deployment: Deployment, *, content: bytes, media_type: str) -> dict[str, Any]:
+@dataclass
+class LabelOutcome:
+    rows: int = 0
+    accepted: int = 0
+    refused: list[Refused] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        told = sorted(self.refused, key=lambda one: one.row)[:MOST_TOLD]
+        rejects = [
+            {"row": one.row, "column": one.column, "code": one.code, "value": one.value, "reason": one.reason}
+            for one in told
+        ]
+        return {"rows": self.rows, "accepted": self.accepted, "rejected": len(self.refused), "rejects": rejects}
+
+
+def accept_labels(deployment: Deployment, *, content: bytes, media_type: str, encoding: str = "") -> dict[str, Any]:
     """Store the good values of one delivery and refuse the others row by row; what became of it.
 
     Raises
@@ -25,73 +47,121 @@ def accept_labels(deployment: Deployment, *, content: bytes, media_type: str) ->
     InvalidInput
         What the readers refuse as a whole; ``missing_column`` without ``case_id`` or any known measure.
     """
-    columns = read(content, media_type=media_type)
+    pieces = chunks_of_bytes(content, media_type=media_type, encoding=encoding_of(encoding))
+    return accept_label_columns(deployment, pieces).as_dict()
+
+
+def accept_label_stream(
+    deployment: Deployment, *, source: BinaryIO, media_type: str, encoding: str = ""
+) -> dict[str, Any]:
+    pieces = chunks(source, media_type=media_type, encoding=encoding_of(encoding))
+    return accept_label_columns(deployment, pieces).as_dict()
+
+
+@transaction.atomic
+def accept_label_columns(deployment: Deployment, pieces: Any) -> LabelOutcome:
+    outcome = LabelOutcome()
+    for piece in pieces:
+        _accept_piece(deployment, piece, outcome)
+    return outcome
+
+
+def _accept_piece(deployment: Deployment, columns: Columns, outcome: LabelOutcome) -> None:
     present = [name for name in MEASURES if name in columns.values]
-    if "case_id" not in columns.values or not present:
+    if len(columns.rows) and ("case_id" not in columns.values or not present):
         raise InvalidInput(
             "missing_column",
-            f"columns {', '.join(columns.values) or 'none'}: give case_id and one or more of {', '.join(MEASURES)}",
+            f"columns {', '.join(columns.values)[:300] or 'none'}: give case_id and one or more of "
+            f"{', '.join(MEASURES)}",
         )
-    names = [str(name).strip() if name else "" for name in _texts(columns.values["case_id"])]
-    rejects = [vars_of(one) for one in columns.refused]
-    bad = set()
-    for at, name in enumerate(names):
-        if not name or len(name) > 128:
-            bad.add(at)
-            rejects.append(_reject(columns.rows[at], "case_id", "missing", "case_id is empty or too long"))
-    times = _times(columns.values.get("label_time"), len(names))
-    cases = pseudonyms(deployment.organisation_id, names)
-    accepted: set[int] = set()
-    with transaction.atomic():
-        for quantity in present:
-            numbers = pd.to_numeric(pd.Series(_texts(columns.values[quantity])), errors="coerce").to_numpy(dtype=float)
-            filled = np.array([text not in (None, "") for text in _texts(columns.values[quantity])])
-            good = filled & _allowed(quantity, numbers)
-            for at in np.flatnonzero(filled & ~good).tolist():
-                if at not in bad:
-                    text = str(_texts(columns.values[quantity])[at])[:40]
-                    rejects.append(
-                        _reject(columns.rows[at], quantity, "out_of_range", f"{quantity} {text!r}: {_rule(quantity)}")
-                    )
-                    bad.add(at)
-            values = [(cases[at], float(numbers[at]), times[at]) for at in np.flatnonzero(good) if int(at) not in bad]
-            put_labels(deployment, _last_of_each(values), quantity=quantity)
-            accepted |= {int(at) for at in np.flatnonzero(good) if int(at) not in bad}
-    return {"rows": columns.n_sent, "accepted": len(accepted), "rejected": len(rejects),
-            "rejects": sorted(rejects, key=lambda one: one["row"])[:100]}  # fmt: skip
+    sieve = Sieve(columns.rows)
+    n = len(columns.rows)
+    case_id = texts(columns.values["case_id"]) if n else pa.array([], pa.string())
+    sieve.refuse(mask(pc.is_null(case_id)), "case_id", "missing", "case_id is empty: name the case")
+    long = mask(pc.greater(pc.utf8_length(case_id), LONGEST_ID))
+    sieve.refuse(long, "case_id", "too_long", f"case_id has more than {LONGEST_ID} characters")
+    label_time = _label_times(columns, n, sieve)
+    values = {name: _measure(columns, name, sieve) for name in present}
+    cases = np.array(pseudonyms(deployment.organisation_id, pc.fill_null(case_id, "").to_pylist()), dtype=object)
+    stored = np.zeros(n, dtype=bool)
+    for name, found in values.items():
+        good = sieve.kept & ~np.isnan(found)
+        put_labels(deployment, cases=cases[good], values=found[good], times=label_time[good], quantity=name)
+        stored |= good
+    outcome.rows += columns.n_sent
+    outcome.accepted += int(stored.sum())
+    outcome.refused += [*columns.refused, *sieve.refused]
 
 
-def _allowed(quantity: str, numbers: Any) -> Any:
-    known = np.isfinite(numbers)
-    if quantity == "label":
-        return known & ((numbers == 0) | (numbers == 1))
-    return known & (numbers >= 0) & (numbers <= (1 if quantity in SHARES else np.inf))
+def _measure(columns: Columns, name: str, sieve: Sieve) -> NDArray[np.float64]:
+    found, words = numbers(columns.values[name])
+    wrong = words | np.isinf(found)
+    if name == "label":
+        wrong |= ~np.isnan(found) & (found != 0) & (found != 1)
+        rule = "give 0 or 1"
+    else:
+        share = name in SHARES
+        wrong |= (found < 0) | (found > (1 if share else np.inf))
+        rule = "give a number in 0..1" if share else "give millimetres, 0 or more"
+    sieve.refuse(
+        wrong, name, "out_of_range", lambda value: f"{name} {value[:40]!r}: {rule}", values=columns.values[name]
+    )
+    return found
 
 
-def _rule(quantity: str) -> str:
-    if quantity == "label":
-        return "give 0 or 1"
-    return "give a number in 0..1" if quantity in SHARES else "give millimetres, 0 or more"
+def _label_times(columns: Columns, n: int, sieve: Sieve) -> NDArray[np.datetime64]:
+    if "label_time" not in columns.values:
+        return np.full(n, np.datetime64("NaT", "us"))
+    column = columns.values["label_time"]
+    found, unread = times(column, site=pa.array([""] * n), zones={"": "UTC"})
+    sieve.refuse(
+        unread, "label_time", "not_a_time", lambda value: f"label_time {value!r} is not a time: give ISO 8601",
+        values=column,
+    )  # fmt: skip
+    return found
 
 
-def _last_of_each(values: list[tuple[str, float, Any]]) -> list[tuple[str, float, Any]]:
-    return list({value[0]: value for value in values}.values())
+def put_row_labels(deployment: Deployment, cases: list[str], rows: CheckedRows) -> None:
+    """Labels that came beside predictions."""
+    known = ~np.isnan(rows.label)
+    if known.any():
+        names = np.array(cases, dtype=object)[known]
+        put_labels(deployment, cases=names, values=rows.label[known], times=rows.label_time[known], quantity="label")
 
 
-def _texts(array: pa.Array) -> list[Any]:
-    return array.to_pylist()  # type: ignore[no-any-return]
+_PUT = """
+WITH given AS (
+    SELECT DISTINCT ON (c) c, v, t FROM unnest(%(cases)s::text[], %(values)s::float8[], %(times)s::timestamptz[])
+        WITH ORDINALITY AS g(c, v, t, place) ORDER BY c, place DESC
+), past AS (
+    INSERT INTO monitoring_pastlabel (organisation_id, deployment_id, "case", quantity, value, labelled_at, received_at,
+        replaced_at)
+    SELECT l.organisation_id, l.deployment_id, l."case", l.quantity, l.value, l.labelled_at, l.received_at, now()
+    FROM monitoring_label l JOIN given ON l."case" = given.c
+    WHERE l.deployment_id = %(deployment)s AND l.quantity = %(quantity)s AND l.value IS DISTINCT FROM given.v
+)
+INSERT INTO monitoring_label (organisation_id, deployment_id, "case", quantity, value, labelled_at, received_at)
+SELECT %(organisation)s, %(deployment)s, c, %(quantity)s, v, t, now() FROM given
+ON CONFLICT (deployment_id, "case", quantity) DO UPDATE
+SET value = excluded.value, labelled_at = excluded.labelled_at, received_at = excluded.received_at
+WHERE monitoring_label.value IS DISTINCT FROM excluded.value
+"""
 
 
-def _times(array: pa.Array | None, n: int) -> list[Any]:
-    if array is None:
-        return [None] * n
-    times = pd.to_datetime(pd.Series(_texts(array), dtype="object"), errors="coerce", utc=True, format="ISO8601")
-    return [None if pd.isna(time) else time.to_pydatetime() for time in times]
-
-
-def _reject(row: int, column: str, code: str, reason: str) -> dict[str, Any]:
-    return {"row": row, "column": column, "code": code, "reason": reason}
-
-
-def vars_of(refused: Any) -> dict[str, Any]:
-    return _reject(refused.row, refused.column, refused.code, refused.reason)
+def put_labels(
+    deployment: Deployment, *, cases: NDArray[np.object_], values: NDArray[np.float64],
+    times: NDArray[np.datetime64], quantity: str,
+) -> int:  # fmt: skip
+    """Store values by case pseudonym; a later value of the same case replaces the earlier one, which is kept beside."""
+    if not len(cases):
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PUT,
+            {
+                "cases": cases.tolist(), "values": values.tolist(),
+                "times": [None if one is None else f"{one.isoformat()}Z" for one in times.astype(object).tolist()],
+                "deployment": deployment.pk, "organisation": deployment.organisation_id, "quantity": quantity,
+            },
+        )  # fmt: skip
+        return int(cursor.rowcount)

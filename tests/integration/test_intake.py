@@ -85,7 +85,7 @@ BAD_ROWS = {
     "x,p,,north,0.5,,F,1\n": ("study_time", "missing"),
     "x,p,yesterday,north,0.5,,F,1\n": ("study_time", "not_a_time"),
     "x,p,2199-03-01T08:00:00Z,north,0.5,,F,1\n": ("study_time", "in_the_future"),
-    "x,p,1066-03-01T08:00:00Z,north,0.5,,F,1\n": ("study_time", "not_a_time"),
+    "x,p,1066-03-01T08:00:00Z,north,0.5,,F,1\n": ("study_time", "too_old"),
     "x,p,1970-03-01T08:00:00Z,north,0.5,,F,1\n": ("study_time", "too_old"),
     "x,p,2026-03-01T08:00:00Z,west,0.5,,F,1\n": ("site", "unknown_site"),
     "x,p,2026-03-01T08:00:00Z,north,1.5,,F,1\n": ("score", "out_of_range"),

@@ -1,0 +1,41 @@
+"""Files on this machine: which door each goes through, told by its ending."""
+
+from pathlib import Path
+
+from assurance.evidence.errors import InvalidInput
+from assurance.models import Deployment
+from monitoring.intake.formats import ENDINGS, MEDIA_TYPE, PACKED_ENDINGS
+from monitoring.models import PredictionBatch
+from monitoring.services.intake import Progress, accept_file
+
+
+def is_readable(path: Path) -> bool:
+    return _table_format(path) is not None
+
+
+def ingest_file(
+    deployment: Deployment, path: Path, *, purpose: str = "monitoring", door: str = "file",
+    progress: Progress = lambda done, of, step: None,
+) -> list[PredictionBatch]:  # fmt: skip
+    """Take one file in; the batches that came of it.
+
+    Raises
+    ------
+    InvalidInput
+        ``unknown_format``, or what its reader refuses as a whole.
+    """
+    table = _table_format(path)
+    if table is None:
+        raise InvalidInput("unknown_format", f"{path.name} ends in {path.suffix!r}: give {', '.join(ENDINGS)}")
+    media_type, encoding = table
+    return [
+        accept_file(
+            deployment, path, media_type=media_type, encoding=encoding, purpose=purpose, door=door, progress=progress
+        )
+    ]
+
+
+def _table_format(path: Path) -> tuple[str, str] | None:
+    encoding = PACKED_ENDINGS.get(path.suffix.lower(), "")
+    kind = ENDINGS.get((Path(path.stem) if encoding else path).suffix.lower())
+    return (MEDIA_TYPE[kind], encoding) if kind else None
