@@ -23,7 +23,7 @@ from monitoring.selectors.charts import Step, Stream, moved_since
 from monitoring.selectors.fleet import LIMITS, alarms_of, open_jobs
 from monitoring.selectors.saved_views import saved_views
 from monitoring.services.plans import plan_of
-from monitoring.views.words import BADGES, capital, name_of, place_name, signal_name, story
+from monitoring.words import BADGES, SHORT_WORDS, capital, name_of, number, place_name, signal_name, story
 
 GROUPS = (
     ("volume", "Cases"), ("performance", "Realised performance"),
@@ -51,6 +51,13 @@ class Panel:
     unit: str
     quantity: str
     signal: str
+
+    @property
+    def rest(self) -> str:
+        """The newest window in a line, and why it has no verdict where it has none."""
+        unit = f" {self.unit}" if self.unit else ""
+        told = f"Last window: {number(self.last.value)}{unit}, n = {self.last.n_cases}"
+        return f"{told}: too few cases for a verdict" if self.state == "insufficient" else told
 
 
 @login_required
@@ -175,7 +182,7 @@ def decor_of(
 
 def _panel(key: str, one: Stream, axis: Axis, decor: Decor) -> Panel:
     title = capital(signal_name(one.signal)) if one.signal else capital(name_of(one.quantity))
-    subtitle = name_of(one.quantity) if one.signal else ""
+    subtitle = SHORT_WORDS.get(one.quantity, name_of(one.quantity)) if one.signal else ""
     chart = panel(
         one.steps, axis, key=key, title=f"{title}, {name_of(one.quantity)}" if one.signal else title, unit=one.unit,
         decor=decor,

@@ -1,6 +1,6 @@
 """Pages: who sees what, how many statements a page may cost, and what is said in words."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,6 +12,7 @@ from assurance.evidence.finding import Finding, Interval, Method, NullLaw, State
 from assurance.models import FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.models import SavedView, Signal, WeeklySummary
+from monitoring.services.weekly import send_due_summaries
 from tests.factories import DeploymentFactory, MembershipFactory, OrganisationFactory, PersonFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +183,22 @@ def test_the_weekly_mail_is_asked_for_and_ended(deployment, reader):
     assert WeeklySummary.objects.get().person == reader.person
     reader.post("/weekly-summary", {"wanted": "no"})
     assert not WeeklySummary.objects.exists()
+
+
+def test_the_weekly_mail_tells_the_fleet_once_a_week(deployment, reader, mailoutbox):
+    reader.post("/weekly-summary", {"wanted": "yes"})
+    assert send_due_summaries(today=date(2026, 4, 1)) == 1
+    assert send_due_summaries(today=date(2026, 4, 3)) == 0  # the same week
+    (mail,) = mailoutbox
+    assert mail.to == [reader.person.email] and "2026-03-30" in mail.subject
+    assert "1 deployments: 1 to act on" in mail.body and "the share of AP rose from 31 % to 58 %" in mail.body
+    assert send_due_summaries(today=date(2026, 4, 6)) == 1
+
+
+def test_somebody_without_a_role_gets_no_mail(deployment, reader, mailoutbox):
+    reader.post("/weekly-summary", {"wanted": "yes"})
+    reader.person.memberships.update(ends_at=BEGIN, starts_at=BEGIN - timedelta(days=1))
+    assert send_due_summaries(today=date(2026, 4, 1)) == 0 and not mailoutbox
 
 
 def test_times_stand_in_the_zone_of_the_sites_with_utc_beside(deployment, reader):

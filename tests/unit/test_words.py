@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from monitoring.selectors.charts import Step, Stream, moved_since
-from monitoring.views.words import change, name_of, place_name, story
+from monitoring.words import change, name_of, place_name, story
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
