@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from accounts.permissions import Action, require
-from accounts.signing import sign
-from assurance.models import Deployment, FindingRecord, ModelVersion, SandboxPlan, Submission
-from assurance.selectors.findings import current
 from assurance.services.cards import save_card
 from assurance.services.plans import freeze_plan, save_plan, sign_plan
 from assurance.services.proceedings import prepare_decision, sign_assessment
 from assurance.services.submissions import add_evidence, declare, move_submission, start_submission
+
+from accounts.permissions import Action, require
+from accounts.signing import sign
+from assurance.models import Deployment, FindingRecord, ModelVersion, SandboxPlan, Submission
+from assurance.selectors.findings import current
 from config.demo.card import brain_card
 from config.demo.cast import Cast
 from config.demo.codes import Codes

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from accounts.models import Organisation
 from accounts.permissions import Action, require
 from accounts.row_security import see_everything
 from assurance.evidence.errors import NotComputable
+from assurance.models import Deployment
 from config.demo import file_submission, register, surveil, telling
-from config.demo.cast import Cast, Login, assemble, forget_logins
+from config.demo.cast import ORGANISATIONS, Cast, Login, assemble, forget_logins, secrets_file
 from config.demo.codes import Codes
 from config.demo.dossiers import build_and_verify
 from config.demo.jobs import failed_jobs, wait_for_jobs
@@ -19,6 +21,7 @@ from explainability.services.explanations import ask_explanation
 from generalizability.services import pool_sites
 from generalizability.tasks import start_robustness
 from monitoring.models import Alarm
+from monitoring.selectors.cases import farthest_cases
 
 JOB_LIMIT_S = 1500
 Tell = Callable[[str], None]
@@ -83,12 +86,10 @@ def live(supervisor: Supervisor, *, base_url: str, every: int, tell: Tell = say)
     return outcome
 
 
-def _further(cast: Cast, deployments: dict[str, object], *, every: int, tell: Tell) -> None:
+def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell: Tell) -> None:
     chest, brain = deployments[register.CLASSIFIER], deployments[register.BRAIN]
     by = require(cast.person("qa"), Action.ASK_EXPLANATION, brain)
     alarm = Alarm.objects.filter(deployment=brain).order_by("pk").first()
-    from monitoring.selectors.cases import farthest_cases
-
     for case in farthest_cases(alarm, most=1) if alarm else []:
         ask_explanation(
             brain, case=case, method="integrated_gradients", parameters={"steps": 16}, origin=f"alarm:{alarm.pk}", by=by
@@ -104,10 +105,4 @@ def _further(cast: Cast, deployments: dict[str, object], *, every: int, tell: Te
 
 def already_lived() -> bool:
     """True when an earlier run came to its end: its secrets are forgotten and its people exist."""
-    from accounts.models import Organisation
-    from config.demo.cast import ORGANISATIONS, secrets_file
-
     return not secrets_file().exists() and Organisation.objects.filter(slug=ORGANISATIONS[0][0]).exists()
-
-
-__all__ = ["Cast", "Outcome", "already_lived", "live"]

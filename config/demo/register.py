@@ -4,10 +4,11 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from assurance.services.registry import create_deployment, register_model, register_version
+
 from accounts.permissions import Action, require
 from assurance.adapters.weights_files import packaged_file
 from assurance.models import Deployment, Model, ModelVersion
-from assurance.services.registry import create_deployment, register_model, register_version
 from config.demo import brain_slices, chest_log
 from config.demo.cast import Cast
 

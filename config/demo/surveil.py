@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from django.core.management import call_command
 from django.utils import timezone
+from monitoring.intake.image_quality import quality_of_plane
 
 from accounts.permissions import Action, require
 from accounts.row_security import seeing
@@ -22,7 +23,6 @@ from config import home
 from config.demo import brain_slices, chest_log
 from config.demo.cast import Cast
 from config.demo.post import send
-from monitoring.intake.image_quality import quality_of_plane
 from monitoring.models import Alarm, PredictionBatch
 from monitoring.plan import read_plan
 from monitoring.services.plans import freeze_plan, plan_of
