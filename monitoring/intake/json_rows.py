@@ -85,6 +85,11 @@ def _blocks(source: BinaryIO) -> Iterator[list[bytes]]:
         yield [rest]
 
 
+def columns_of_rows(rows: list[dict[str, Any]], refused: list[Refused]) -> Columns:
+    """Rows that some door has made, as a reader would give them; ``refused`` carries numbers of its own."""
+    return Columns(_by_name(rows), np.arange(1, len(rows) + 1), refused)
+
+
 def _columns(found: list[Any], numbers: np.ndarray, refused: list[Refused]) -> Columns:
     objects = np.fromiter((type(row) is dict for row in found), dtype=bool, count=len(found))
     if not objects.all():

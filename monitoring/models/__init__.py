@@ -1,5 +1,6 @@
 from monitoring.models.alarms import Alarm, AlarmNote
 from monitoring.models.batches import PredictionBatch, Reject
+from monitoring.models.objects import StudyObject
 from monitoring.models.plans import MonitoringPlan, WindowRun
 from monitoring.models.predictions import CasePlace, Label, PastLabel, PastPrediction, Prediction
 from monitoring.models.schema import ControlReading, FeatureSchema, IntakeRules, SchemaEvent
@@ -9,5 +10,5 @@ from monitoring.models.states import DayState, ReferenceSet, ReferenceState
 __all__ = [
     "Alarm", "AlarmNote", "CasePlace", "ControlReading", "DayState", "FeatureSchema", "IntakeRules", "Label",
     "MonitoringPlan", "PastLabel", "PastPrediction", "Prediction", "PredictionBatch", "ReferenceSet", "ReferenceState",
-    "Reject", "SchemaEvent", "Signal", "WindowRun",
+    "Reject", "SchemaEvent", "Signal", "StudyObject", "WindowRun",
 ]  # fmt: skip

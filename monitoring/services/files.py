@@ -6,11 +6,23 @@ from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment
 from monitoring.intake.formats import ENDINGS, MEDIA_TYPE, PACKED_ENDINGS
 from monitoring.models import PredictionBatch
+from monitoring.services.dicom_door import accept_objects
 from monitoring.services.intake import Progress, accept_file
 
 
 def is_readable(path: Path) -> bool:
-    return _table_format(path) is not None
+    return _table_format(path) is not None or is_dicom(path)
+
+
+def is_dicom(path: Path) -> bool:
+    """By its ending, or by the mark that stands 128 bytes into a file of Part 10."""
+    if path.suffix.lower() in (".dcm", ".dicom"):
+        return True
+    if path.suffix:
+        return False
+    with path.open("rb") as file:
+        file.seek(128)
+        return file.read(4) == b"DICM"
 
 
 def ingest_file(
@@ -24,6 +36,10 @@ def ingest_file(
     InvalidInput
         ``unknown_format``, or what its reader refuses as a whole.
     """
+    if is_dicom(path):
+        with path.open("rb") as source:
+            outcome = accept_objects(deployment, [source], door=door)
+        return [outcome.batch] if outcome.batch else []
     table = _table_format(path)
     if table is None:
         raise InvalidInput("unknown_format", f"{path.name} ends in {path.suffix!r}: give {', '.join(ENDINGS)}")
