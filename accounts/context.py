@@ -4,8 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from accounts.permissions import memberships
+
 
 def workplace(request: HttpRequest) -> dict[str, Any]:
     if not request.user.is_authenticated:
         return {"workplaces": []}
-    return {"workplaces": list(request.user.memberships.current().select_related("organisation"))}
+    return {"workplaces": memberships(request.user)}

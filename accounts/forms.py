@@ -17,6 +17,7 @@ VERB_WORDS = {
     "ask_explanation": "ask for maps",
     "build_dossier": "build dossiers",
     "edit_submission": "write submissions",
+    "open_incident": "open incidents",
 }
 
 

@@ -5,7 +5,7 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,7 +14,8 @@ from accounts.permissions import Action, require
 from records.actor import Actor
 from records.services import record_event
 
-VERBS = (Action.SEE, Action.SEND_PREDICTIONS, Action.ASK_EXPLANATION, Action.BUILD_DOSSIER, Action.EDIT_SUBMISSION)
+VERBS = (Action.SEE, Action.SEND_PREDICTIONS, Action.ASK_EXPLANATION, Action.BUILD_DOSSIER, Action.EDIT_SUBMISSION,
+         Action.OPEN_INCIDENT)  # fmt: skip
 LONGEST_DAYS = 366
 
 
@@ -25,6 +26,8 @@ def issue_token(
 ) -> tuple[ApiToken, str]:  # fmt: skip
     """Make a token and return it with its secret, which is never shown again."""
     by = require(person, Action.MANAGE_TOKENS, organisation, request_id=request_id)
+    if by.organisation_id != organisation.pk:  # else the operator could read a hospital's rows through a token
+        raise PermissionDenied(f"tokens of {organisation} are made by its own people: the operator only revokes them")
     unknown = sorted(set(verbs) - {str(verb) for verb in VERBS})
     if unknown or not verbs:
         raise ValidationError(f"verbs {unknown or 'is empty'}: choose from {', '.join(VERBS)}")

@@ -5,9 +5,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from accounts.permissions import memberships
+
 ENTRIES = (
     ("Fleet", "monitoring:fleet", {"hospital", "developer", "operator"}),
     ("Alarms", "monitoring:alarm_list", {"hospital", "developer"}),
+    ("Incidents", "vigilance:incident_list", {"hospital", "developer"}),
     ("Models", "assurance:model_list", {"hospital", "developer", "regulator", "operator"}),
     ("Submissions", "assurance:submission_list", {"hospital", "developer", "regulator"}),
     ("Dossiers", "reporting:dossier_list", {"hospital", "developer", "regulator"}),
@@ -19,9 +22,7 @@ ENTRIES = (
 def main_menu(request: HttpRequest) -> dict[str, Any]:
     if not request.user.is_authenticated:
         return {"main_menu": []}
-    kinds = {
-        membership.organisation.kind for membership in request.user.memberships.current().select_related("organisation")
-    }
+    kinds = {membership.organisation.kind for membership in memberships(request.user)}
     entries = []
     for title, name, wanted in ENTRIES:
         if not kinds & wanted:

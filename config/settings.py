@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "accounts.sessions.SessionLimitMiddleware",
     "accounts.middleware.TenantMiddleware",
     "accounts.second_factor.SecondFactorMiddleware",
+    "config.time_zone.TimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -72,6 +73,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.workplace",
                 "config.menu.main_menu",
+                "config.time_zone.zone_name",
             ],
         },
     }
@@ -120,6 +122,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(home.var("beat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "resend-lost-jobs": {"task": "assurance.resend_lost_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
+    "submission-steps": {"task": "assurance.take_due_steps", "schedule": 300.0, "options": {"expires": 300}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
 }
 
@@ -219,6 +222,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**
 INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+
+# Signatures on dossiers: the instance's own authority unless one of these is set
+SIGN_PKCS12 = env_text("VIGIL_SIGN_PKCS12")
+SIGN_PKCS12_PASSWORD = env_text("VIGIL_SIGN_PKCS12_PASSWORD")
+SIGN_PKCS11_MODULE = env_text("VIGIL_SIGN_PKCS11_MODULE")
+SIGN_PKCS11_TOKEN = env_text("VIGIL_SIGN_PKCS11_TOKEN")
+SIGN_PKCS11_PIN = env_text("VIGIL_SIGN_PKCS11_PIN")
+SIGN_PKCS11_CERTIFICATE = env_text("VIGIL_SIGN_PKCS11_CERTIFICATE")
+SIGN_PKCS11_KEY = env_text("VIGIL_SIGN_PKCS11_KEY")
+SIGN_TSA_URL = env_text("VIGIL_SIGN_TSA_URL")
 
 # Words and times: kept in UTC, shown with their zone
 LANGUAGE_CODE = "en-gb"

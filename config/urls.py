@@ -4,12 +4,14 @@ from django.urls import include, path
 
 from config import health
 from config.api import api
+from config.search import search
 
 urlpatterns = [
     path("healthz", health.process, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("account/", include("accounts.auth_urls")),
+    path("search", search, name="search"),
     path("api/v1/", api.urls),
     path("", include("accounts.urls")),
     path("", include("accounts.trail_urls")),
@@ -20,3 +22,5 @@ urlpatterns = [
     path("", include("vigilance.urls")),
     path("", include("reporting.urls")),
 ]
+
+handler500 = "config.errors.server_error"

@@ -15,6 +15,7 @@ class Explanation(models.Model):
 
     class Status(models.TextChoices):
         QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
 
@@ -30,6 +31,8 @@ class Explanation(models.Model):
     job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+")
     status = models.CharField(max_length=8, choices=Status, default=Status.QUEUED)
     reason = models.TextField(blank=True)
+    code = models.CharField(max_length=40, blank=True, help_text="the refusal's code, for programs")
+    claimed_at = models.DateTimeField(null=True, editable=False)
     map_file = models.ForeignKey(Artefact, on_delete=models.PROTECT, null=True, related_name="+")
     overlay = models.ForeignKey(Artefact, on_delete=models.PROTECT, null=True, related_name="+")
     facts = models.JSONField(default=dict)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Finding
-from monitoring.drift.catalogue import DETECTORS
+from monitoring.drift.catalogue import DETECTORS, suited
 from monitoring.drift.categories import CategoryState
 from monitoring.drift.sketch import SketchState
 
@@ -65,8 +65,8 @@ def compare_files(
     results = []
     for column in wanted:
         numeric = kinds[column] == "numeric"
-        suited = [key for key in DETECTORS if (DETECTORS[key].facts["signals"] == "numeric") == numeric]
-        keys = [key for key in suited if not methods or key in methods]
+        fitting = suited("numeric" if numeric else "categorical")
+        keys = [key for key in fitting if not methods or key in methods]
         first, second = states[0][column], states[1][column]
         findings = tuple(
             DETECTORS.load(key)(first, second, seed=seed).placed(signal=column, reference=reference.name)

@@ -17,7 +17,7 @@ class Maps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Explanations that an alarm asks for: how many of its cases, by which methods."""
 
     cases: int = 3
-    methods: tuple[str, ...] = ("integrated-gradients", "seg-grad-cam")
+    methods: tuple[str, ...] = ("integrated_gradients", "seg_grad_cam")
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,9 +58,10 @@ def read_plan(content: Mapping[str, Any]) -> Plan:
         raise InvalidInput("bad_plan", f"maps.cases {plan.maps.cases}: give 0 to 50 cases")
     for keys, kind in ((plan.numeric, "numeric"), (plan.categorical, "categorical")):
         for key in keys:
-            if DETECTORS[key].facts["signals"] != kind:
+            if kind not in DETECTORS[key].facts["signals"]:
                 raise InvalidInput(
-                    "bad_plan", f"{kind} holds {key}, which reads {DETECTORS[key].facts['signals']} signals"
+                    "bad_plan",
+                    f"{kind} holds {key}, which reads {' and '.join(DETECTORS[key].facts['signals'])} signals",
                 )
     for key in plan.limits:
         _ = METRICS[key]

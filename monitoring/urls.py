@@ -1,11 +1,17 @@
 from django.urls import path
 
-from monitoring.views import alarms, batches, deployment, dicomweb, fleet, schema
+from monitoring.views import alarms, batches, deployment, dicomweb, fleet, saved_views, schema, window
 
 app_name = "monitoring"
 urlpatterns = [
     path("", fleet.fleet, name="fleet"),
+    path("work", fleet.work, name="work"),
+    path("views/save", saved_views.save, name="view_save"),
+    path("views/<int:view_id>/forget", saved_views.forget, name="view_forget"),
+    path("weekly-summary", saved_views.weekly, name="weekly"),
     path("deployments/<slug:slug>", deployment.deployment, name="deployment"),
+    path("deployments/<slug:slug>/window", window.window, name="window"),
+    path("deployments/<slug:slug>/chart.csv", window.chart_csv, name="chart_csv"),
     path("deployments/<slug:slug>/deliveries", batches.batch_list, name="batch_list"),
     path("deployments/<slug:slug>/columns", schema.schema, name="schema"),
     path("deployments/<slug:slug>/columns/confirm", schema.schema_confirm, name="schema_confirm"),

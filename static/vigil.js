@@ -47,3 +47,25 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
 });
+
+// Light, dark, or as the system says.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-theme-toggle]");
+  if (!button) return;
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  button.setAttribute("aria-pressed", String(!dark));
+  try { window.localStorage.setItem("vigil-theme", root.dataset.theme); } catch { /* storage may be closed */ }
+});
+
+// Help opens beside what it explains; without this script its link leads to the same page.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-help]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !window.htmx) return;
+  const dialog = document.getElementById("help-dialog");
+  if (!dialog) return;
+  event.preventDefault();
+  window.htmx.ajax("GET", link.getAttribute("href"), { target: "#help-content", swap: "innerHTML" })
+    .then(() => { if (!dialog.open) dialog.showModal(); });
+});

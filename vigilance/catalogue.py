@@ -22,3 +22,18 @@ def duties() -> dict[str, Duty]:
 
 def event_kinds() -> dict[str, str]:
     return {entry["id"]: entry["title"] for entry in content()["event_kinds"]}
+
+
+FRAMEWORK_NAMES = {
+    "eu-mdr": "EU MDR 2017/745",
+    "eu-ai-act": "EU AI Act 2024/1689",
+    "uk-pms": "UK PMS Regulations 2024",
+    "cfr-803": "US 21 CFR 803 and 806",
+    "gdpr": "EU GDPR 2016/679",
+}
+
+
+def frameworks() -> dict[str, str]:
+    """Frameworks with a reporting duty in the catalogue, by id."""
+    used = {duty.framework for duty in duties().values()}
+    return {key: FRAMEWORK_NAMES.get(key, key) for key in [*FRAMEWORK_NAMES, *sorted(used)] if key in used}

@@ -1,12 +1,15 @@
 """Incidents and the clocks that the law starts for them."""
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organisation
 from assurance.models import Deployment
+
+MAKER_ACTORS = ("manufacturer", "provider", "importer", "authorised_representative")
 
 
 class Incident(models.Model):
@@ -37,6 +40,10 @@ class Incident(models.Model):
     def __str__(self) -> str:
         return f"Incident {self.number}: {self.title}"
 
+    def organisations(self) -> dict[str, set[int]]:
+        """The hospital's, shared with the developer of the version that ran: each reports to its own authorities."""
+        return self.deployment.organisations()
+
 
 class ReportingClock(models.Model):
     """One report that one duty asks for. ``duty`` is its id in the catalogue of deadlines; ``terms`` a frozen copy."""
@@ -49,6 +56,10 @@ class ReportingClock(models.Model):
     reported_at = models.DateTimeField(null=True)
     reference = models.CharField(max_length=120, blank=True, help_text="the recipient's reference of the report")
     late_reason = models.TextField(blank=True)
+    report_sha256 = models.CharField(max_length=64, blank=True, help_text="of the report's file as it was sent")
+    signature_id = models.BigIntegerField(null=True)
+    waived_at = models.DateTimeField(null=True)
+    waived_reason = models.TextField(blank=True, help_text="why this duty does not apply to the incident")
 
     class Meta:
         ordering = ("due_at",)
@@ -59,4 +70,24 @@ class ReportingClock(models.Model):
 
     @property
     def overdue(self) -> bool:
-        return self.reported_at is None and self.due_at is not None and self.due_at < timezone.now()
+        return self.running and self.due_at is not None and self.due_at < timezone.now()
+
+    @property
+    def running(self) -> bool:
+        return self.reported_at is None and self.waived_at is None
+
+    @property
+    def holder(self) -> str:
+        """Which side the law puts the duty on: the developer as manufacturer or provider, else the hospital."""
+        return "developer" if self.terms["actor"] in MAKER_ACTORS else "hospital"
+
+    def organisations(self) -> dict[str, set[int]]:
+        return self.incident.organisations()
+
+    def statement(self, *, reported_at: datetime, reference: str, report_sha256: str) -> dict[str, object]:
+        """What the reporter signs: which report went out when under which reference, and the file's hash."""
+        return {
+            "incident": str(self.incident_id), "number": self.incident.number, "duty": self.duty,
+            "ref": self.terms["ref"], "recipient": self.terms["recipient"], "reported_at": reported_at,
+            "reference": reference, "report_sha256": report_sha256,
+        }  # fmt: skip

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 
-from accounts.models import AccessGrant, Organisation, Person, Role
+from accounts.models import AccessGrant, Membership, Organisation, Person, Role
 from accounts.permissions import ALLOWED, Action, memberships
 from records.models import AuditEvent
 
@@ -52,13 +53,41 @@ def visible_events(reader: TrailReader) -> "QuerySet[AuditEvent]":
     if reader.everything:
         return events
     mine = Q(organisation_id__in=reader.organisation_ids) | Q(owner_id__in=reader.organisation_ids)
+    people = Membership.objects.filter(organisation_id__in=reader.organisation_ids).values_list("person_id", flat=True)
+    own_kind = Person._meta.label_lower  # sign-ins and keys of the people who work there
+    mine |= Q(subject_kind=own_kind, subject_id__in=[str(key) for key in people.distinct()])
     for grant in AccessGrant.objects.current().filter(organisation_id__in=reader.regulator_ids):
         mine |= Q(subject_kind=grant.subject_kind, subject_id=grant.subject_id, at__gte=grant.starts_at)
     return events.filter(mine)
 
 
-def changes(event: AuditEvent) -> list[tuple[str, Any, Any]]:
-    """``(field, old, new)`` for each value that the event names, in one table."""
+def changes(event: AuditEvent) -> list[tuple[str, str, str]]:
+    """``(field, old, new)`` in words for each value that the event names; a value that stayed empty says nothing."""
     old, new = event.old or {}, event.new or {}
     fields: Iterable[str] = dict.fromkeys([*old, *new])
-    return [(field, old.get(field), new.get(field)) for field in fields]
+    rows = [(field.replace("_", " "), _in_words(old.get(field)), _in_words(new.get(field))) for field in fields]
+    return [row for row in rows if row[1] or row[2]]
+
+
+def _in_words(value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_in_words(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_in_words(item)}" for key, item in value.items())
+    return str(value)
+
+
+def role_in_words(role: str) -> str:
+    """``hospital_qa`` as people say it; ``token:vgl_abcd`` and ``system`` stay what they are."""
+    return dict(Role.choices).get(role, role.replace("_", " "))
+
+
+def kind_in_words(kind: str) -> str:
+    try:
+        return str(apps.get_model(kind)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return kind

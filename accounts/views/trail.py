@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Action, require
-from accounts.selectors.trail import TrailReader, changes, trail_reader, visible_events
+from accounts.selectors.trail import TrailReader, changes, kind_in_words, role_in_words, trail_reader, visible_events
 from accounts.services import log_view
 from records import keys
 from records.canonical import canonical_json
@@ -40,12 +40,13 @@ def trail(request: HttpRequest) -> HttpResponse:
         page = list(older.order_by("-pk")[: PAGE + 1])
         more_older, page = len(page) > PAGE, page[:PAGE]
         more_newer = before is not None
+    kinds = sorted(mine.order_by().values_list("subject_kind", flat=True).distinct())
     context = {
         "rows": _rows(page, reader), "filters": filters, "filtered": any(filters.values()),
         "query": _query(filters), "newer": page[0].pk if page and more_newer else None,
         "older": page[-1].pk if page and more_older else None,
         "actions": sorted(mine.order_by().values_list("action", flat=True).distinct()),
-        "kinds": sorted(mine.order_by().values_list("subject_kind", flat=True).distinct()),
+        "kinds": [(one, kind_in_words(one)) for one in kinds],
         "reader": reader, "checkpoint": Checkpoint.objects.last(), "key_id": keys.key_id(),
         "last": AuditLink.objects.order_by("-position").first(),
     }  # fmt: skip
@@ -61,7 +62,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     closed_by = Checkpoint.objects.filter(position__gte=link.position).first() if link else None
     context = {
         "event": found, "link": link, "closed_by": closed_by, "values": reader.may_read_values(found),
-        "changes": changes(found),
+        "changes": changes(found), "role": role_in_words(found.role),
     }  # fmt: skip
     return render(request, "records/event.html", context)
 
@@ -77,7 +78,8 @@ def history(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     _log_view_of_others(request, reader, events[-1])
     signatures = Signature.objects.filter(subject_kind=kind, subject_id=key)
     context = {
-        "rows": _rows(events, reader), "kind": kind, "key": key, "name": events[-1].subject_name,
+        "rows": _rows(events, reader), "kind": kind, "kind_words": kind_in_words(kind), "key": key,
+        "name": events[-1].subject_name,
         "signatures": [(one, None) for one in signatures], "full": not reader.metadata_only,
     }  # fmt: skip
     return render(request, "records/history.html", context)
@@ -160,7 +162,11 @@ def _query(filters: dict[str, str]) -> str:
 
 def _rows(events: list[AuditEvent], reader: TrailReader) -> list[dict[str, Any]]:
     return [
-        {"event": one, "values": reader.may_read_values(one), "changes": changes(one)[:4]} for one in events
+        {
+            "event": one, "values": reader.may_read_values(one), "changes": changes(one)[:5],
+            "role": role_in_words(one.role), "kind": kind_in_words(one.subject_kind),
+        }
+        for one in events
     ]  # fmt: skip
 
 

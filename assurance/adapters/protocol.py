@@ -18,6 +18,7 @@ from assurance.adapters.images import Array as Array
 from assurance.adapters.images import Pair as Pair
 from assurance.adapters.images import Volume as Volume
 from assurance.adapters.images import checked_plane as checked_plane
+from assurance.adapters.memory import keep_large_blocks
 from assurance.adapters.prompts import Prompt as Prompt
 from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
 
@@ -102,6 +103,7 @@ class LoadedModel(ABC):
 
     def __init__(self, network: torch.nn.Module, *, weights_sha256: str, device: str = "cpu") -> None:
         self.device = checked_device(device)
+        keep_large_blocks()
         self.network = network.eval().requires_grad_(False).to(self.device)
         self.weights_sha256 = weights_sha256
 
@@ -178,6 +180,10 @@ class LoadedModel(ABC):
         """A map (h, w) or (d, h, w) of the network's input on the image that it was prepared from."""
         mode = "bilinear" if len(shape) == 2 else "trilinear"
         return torch.nn.functional.interpolate(grid[None, None], size=shape, mode=mode, align_corners=False)[0, 0]
+
+    def to_volume(self, grid: torch.Tensor, volume: Volume) -> torch.Tensor:
+        """The same for a volume, on its voxels and in its axes."""
+        return self.to_image(grid, volume.array.shape)
 
     def predict_many(self, images: list[Any], prompts: list[Prompt | None]) -> list[Prediction]:
         """Adapters with a faster way for many cases override this."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import pickle
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,11 +18,21 @@ from assurance.adapters.protocol import checked_path
 from assurance.evidence.errors import InvalidInput, Unavailable
 
 LARGEST_BYTES = 8 * 2**30
+WRAPPERS = ("model", "state_dict", "network", "ema", "net")
+"""Names under which training scripts put the state dict into a checkpoint."""
 
 
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(folder: Path, files: list[Path]) -> str:
+    """One hash for the files of a folder layout: over name and SHA-256 of each, in order of names."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch.Tensor]:
@@ -42,19 +55,59 @@ def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch
             content = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, SafetensorError, EOFError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, SafetensorError, EOFError, ValueError, KeyError) as error:
         raise InvalidInput(
-            "unsafe_weights", f"{path} is not plain tensors ({str(error).splitlines()[0][:160]}): give safetensors"
+            "unsafe_weights", f"{path} is not plain tensors ({_what_was_found(error)}): give safetensors"
         ) from error
-    if isinstance(content, dict) and set(content) & {"model", "state_dict"}:
-        content = content.get("model", content.get("state_dict"))
-    if not isinstance(content, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in content.values()):
+    if isinstance(content, dict):
+        content = _unwrapped(content)
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(isinstance(value, torch.Tensor) for value in content.values())
+    ):
         raise InvalidInput("not_tensors", f"{path} holds no mapping of names to tensors")
     return dict(content)
 
 
+def _what_was_found(error: Exception) -> str:
+    """For a pickle with code, the names that it would have imported; else the reader's own words."""
+    text = str(error)
+    names = re.findall(r"GLOBAL ([\w.]+)", text) or re.findall(
+        r"Unsupported operand \d+|Unsupported class ([\w.]+)", text
+    )
+    if names and names[0]:
+        return f"a pickle that asks for {', '.join(dict.fromkeys(names))}"
+    return text.splitlines()[0][:160] if text else type(error).__name__
+
+
+def _unwrapped(content: dict[Any, Any]) -> object:
+    for name in WRAPPERS:
+        inner = content.get(name)
+        if isinstance(inner, dict) and inner and all(isinstance(value, torch.Tensor) for value in inner.values()):
+            return inner
+    return content
+
+
+def without_prefix(tensors: dict[str, torch.Tensor], prefix: str = "module.") -> dict[str, torch.Tensor]:
+    """Names without the prefix that DataParallel leaves, when all of them have it."""
+    if all(name.startswith(prefix) for name in tensors):
+        return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def in_single_precision(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
 def load_strictly(network: torch.nn.Module, tensors: dict[str, torch.Tensor], *, what: str) -> None:
-    """Load every tensor into ``network`` and refuse weights of another model, naming what differs."""
+    """Load every tensor into ``network``; refuse weights of another model, naming what differs, and broken ones.
+
+    Raises
+    ------
+    InvalidInput
+        ``other_model``: tensors are missing, unexpected or of another shape. ``broken_weights``: NaN or infinity.
+    """
     expected = network.state_dict()
     missing, unexpected = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     shapes = [name for name in expected if name in tensors and expected[name].shape != tensors[name].shape]
@@ -65,7 +118,35 @@ def load_strictly(network: torch.nn.Module, tensors: dict[str, torch.Tensor], *,
             if names
         ]
         raise InvalidInput("other_model", f"these are not weights of {what}: {'; '.join(parts)}")
+    refuse_broken(tensors, what=what)
     network.load_state_dict(tensors)
+
+
+def refuse_broken(tensors: dict[str, torch.Tensor], *, what: str) -> None:
+    broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise InvalidInput(
+            "broken_weights", f"the weights of {what} hold NaN or infinity in {len(broken)} tensors, first {broken[0]}"
+        )
+
+
+def read_json(path: Path, *, what: str) -> dict[str, Any]:
+    """A JSON object beside weights.
+
+    Raises
+    ------
+    InvalidInput
+        ``no_description``: no file, no JSON, or not an object.
+    """
+    if not path.is_file():
+        raise InvalidInput("no_description", f"{path} is not there: it is {what}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput("no_description", f"{path} is not JSON ({error}): it is {what}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput("no_description", f"{path} holds a {type(content).__name__}: it is {what}, a JSON object")
+    return content
 
 
 def packaged_file(package: str, name: str) -> Path:

@@ -7,38 +7,41 @@ from django.utils.safestring import SafeString
 
 from assurance.charts.scale import Scale, covering
 
+MARKS = {"act": "M{x} {y}m-3-3h6v6h-6z", "watch": "M{x} {y}m0-4l4 7h-8z"}  # as on the large charts: shape, then colour
+
 
 def sparkline(
-    values: Sequence[float | None], *, title: str, limit: float | None = None, width: int = 132, height: int = 30
-) -> SafeString:
-    """The course of ``values``; None breaks the line. ``limit`` is the act line."""
+    values: Sequence[float | None], *, title: str, limit: float | None = None, state: str = "", zero: bool = True,
+    width: int = 132, height: int = 30,
+) -> SafeString:  # fmt: skip
+    """The course of ``values``; None breaks the line. ``limit`` is the act line, ``state`` marks the last value."""
     known = [value for value in values if value is not None]
     if not known:
         return format_html('<span class="soft small">no data</span>')
-    low, high = covering(known, include=(0.0, *([limit] if limit is not None else [])))
-    x = Scale(0, max(1, len(values) - 1), 3, width - 5)
-    y = Scale(low, high, height - 3, 4)
-    pieces: list[list[str]] = [[]]
+    include = [*([0.0] if zero else []), *([limit] if limit is not None else [])]
+    low, high = covering(known, include=include)
+    x = Scale(0, max(1, len(values) - 1), 3, width - 6)
+    y = Scale(low, high, height - 4, 5)
+    # one path of whole pixels: a page holds hundreds of these
+    step, slope = (width - 9) / max(1, len(values) - 1), (9 - height) / (high - low)
+    course, pen = [], "M"
     for place, value in enumerate(values):
         if value is None:
-            pieces.append([])
+            pen = "M"
         else:
-            pieces[-1].append(f"{x(place):.1f},{y(value):.1f}")
-    lines = format_html_join(
-        "", '<polyline class="series" points="{}"/>', ((" ".join(p),) for p in pieces if len(p) > 1)
-    )
+            course.append(f"{pen}{3 + place * step:.0f} {height - 4 + (value - low) * slope:.0f}")
+            pen = "L"
+    lines = format_html('<path class="series" d="{}"/>', "".join(course))
     last = max(place for place, value in enumerate(values) if value is not None)
-    dot = format_html(
-        '<circle class="bar-fill" cx="{}" cy="{}" r="2.6"/>', f"{x(last):.1f}", f"{y(values[last] or 0):.1f}"
-    )
-    line = ""
+    at = {"x": f"{x(last):.0f}", "y": f"{y(values[last] or 0.0):.0f}"}
+    mark = MARKS.get(state, "M{x} {y}m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0z").format(**at)
+    line: SafeString | str = ""
     if limit is not None:
-        line = format_html(
-            '<line class="limit-act" x1="2" x2="{}" y1="{}" y2="{}"/>', width, f"{y(limit):.1f}", f"{y(limit):.1f}"
-        )
+        line = format_html('<path class="limit-act" d="M2 {}H{}"/>', f"{y(limit):.0f}", width)
     return format_html(
-        '<svg width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
-        width, height, width, height, title, line, lines, dot,
+        '<svg class="spark" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}'
+        '<path class="point {}" d="{}"/></svg>',
+        width, height, width, height, title, line, lines, state or "ok", mark,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from django.db.models import Q, QuerySet
 
 from accounts.models import Person
+from accounts.permissions import organisation_ids
 from assurance.models import Deployment
 
 
@@ -11,11 +12,11 @@ def visible_deployments(person: Person) -> "QuerySet[Deployment]":
 
     A developer sees states and findings of its own device; cases and images stay with the hospital.
     """
-    organisations = list(person.memberships.current().values_list("organisation_id", flat=True).distinct())
+    organisations = organisation_ids(person)
     mine = Q(organisation_id__in=organisations) | Q(version__model__organisation_id__in=organisations)
     return Deployment.objects.filter(mine).select_related("organisation", "version__model")
 
 
 def may_see_cases(person: Person, deployment: Deployment) -> bool:
     """Patient-level rows and images are for the hospital's own people."""
-    return person.memberships.current().filter(organisation_id=deployment.organisation_id).exists()
+    return deployment.organisation_id in organisation_ids(person)

@@ -27,12 +27,16 @@ def keep_weights(path: Path) -> str:
         scratch = target.with_suffix(f".{os.getpid()}")
         shutil.copyfile(path, scratch)
         scratch.replace(target)
+    description = path.with_suffix(".json")  # some adapters read what the layers are from a file beside the weights
+    if description.is_file():
+        shutil.copyfile(description, target.with_suffix(".json"))
     return sha256
 
 
 def weights_path(version: ModelVersion) -> Path:
     """Where the weights of ``version`` lie on this machine; ``Unavailable`` names what to do when they do not."""
-    found = sorted(Path(settings.WEIGHTS_DIR).glob(f"{version.weights_sha256}.*"))
+    files = sorted(Path(settings.WEIGHTS_DIR).glob(f"{version.weights_sha256}.*"))
+    found = [path for path in files if path.suffix != ".json"]
     if not found:
         raise Unavailable(
             "weights_away",

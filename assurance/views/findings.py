@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, render
 
 from assurance.models import FindingRecord
 from assurance.selectors.deployments import visible_deployments
-from assurance.services.method_pages import method_page
+from assurance.services.method_pages import read_method
 
 
 @login_required
@@ -19,5 +19,5 @@ def finding(request: HttpRequest, digest: str) -> HttpResponse:
     record = get_object_or_404(matching[:1])
     if request.GET.get("format") == "json":
         return JsonResponse({"digest": record.digest, "content": record.content})
-    context = {"record": record, "content": record.content, "method_page": method_page(record.content["method"]["key"])}
+    context = {"record": record, "content": record.content, "method_page": read_method(record.content["method"]["key"])}
     return render(request, "assurance/finding.html", context)

@@ -6,17 +6,18 @@ from typing import Any
 
 import torch
 from captum.attr import LayerGradCam
-from numpy.typing import NDArray
 
-from assurance.adapters.protocol import LoadedModel, Prompt
+from assurance.adapters.protocol import LoadedModel, Prompt, memory_refused
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Method
-from explainability.attribution.attribution import VERSION, Attribution, Question, not_zero
+from explainability.attribution.attribution import VERSION, Attribution, not_zero
+from explainability.attribution.question import Question, question_for
 
 
 def grad_cam(
-    model: LoadedModel, image: NDArray[Any], *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0
-) -> Attribution:
+    model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
+    question: Question | None = None,
+) -> Attribution:  # fmt: skip
     """Weights of the layer's channels are the mean gradients of a class logit; negative sums are cut off.
 
     Unsigned, on the layer's grid, enlarged bilinearly. ``seed`` is not used. A map of zeros is refused.
@@ -26,13 +27,14 @@ def grad_cam(
     Selvaraju et al. (2017), Grad-CAM, ICCV, arXiv:1610.02391.
     """
     if model.task == "segmentation":
-        raise InvalidInput("other_task", "grad-cam asks about a class: use seg-grad-cam for a segmentation")
-    return _cam(model, image, key="grad-cam", target=target, prompt=prompt, seed=seed)
+        raise InvalidInput("other_task", "grad_cam asks about a class: use seg_grad_cam for a segmentation")
+    return _cam(model, image, key="grad_cam", target=target, prompt=prompt, seed=seed, question=question)
 
 
 def seg_grad_cam(
-    model: LoadedModel, image: NDArray[Any], *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0
-) -> Attribution:
+    model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
+    question: Question | None = None,
+) -> Attribution:  # fmt: skip
     """Grad-CAM of the mean logit over the predicted mask, which is held fixed; otherwise as :func:`grad_cam`.
 
     References
@@ -41,25 +43,29 @@ def seg_grad_cam(
     activation mapping, AAAI, arXiv:2002.11434.
     """
     if model.task != "segmentation":
-        raise InvalidInput("other_task", "seg-grad-cam asks about a mask: use grad-cam for a classifier")
-    return _cam(model, image, key="seg-grad-cam", target=target, prompt=prompt, seed=seed)
+        raise InvalidInput("other_task", "seg-grad_cam asks about a mask: use grad_cam for a classifier")
+    return _cam(model, image, key="seg_grad_cam", target=target, prompt=prompt, seed=seed, question=question)
 
 
 def _cam(
-    model: LoadedModel, image: NDArray[Any], *, key: str, target: int | None, prompt: Prompt | None, seed: int
-) -> Attribution:
-    question = Question(model, image, target=target, prompt=prompt)
+    model: LoadedModel, image: Any, *, key: str, target: int | None, prompt: Prompt | None, seed: int,
+    question: Question | None,
+) -> Attribution:  # fmt: skip
+    question = question_for(model, image, target=target, prompt=prompt, question=question)
+    network = question.model
     # The layer's output needs a gradient although no weight does, so the input asks for one.
     inputs = question.inputs.clone().requires_grad_(True)
-    layer = model.feature_layer()
-    values = LayerGradCam(question, layer).attribute(inputs, relu_attributions=True)
+    layer = network.feature_layer()
+    with memory_refused(key):
+        values = LayerGradCam(question, layer).attribute(inputs, relu_attributions=True)
     coarse = values.detach()[:, :1]
-    side = question.inputs.shape[-2:]
-    grid = torch.nn.functional.interpolate(coarse, size=side, mode="bilinear", align_corners=False)[0, 0].numpy()
+    side = question.inputs.shape[2:]
+    mode = "bilinear" if len(side) == 2 else "trilinear"
+    grid = torch.nn.functional.interpolate(coarse, size=side, mode=mode, align_corners=False)[0, 0].cpu().numpy()
     not_zero(grid, key=key)
-    name = next((name for name, module in model.network.named_modules() if module is layer), "")
+    name = next((name for name, module in network.network.named_modules() if module is layer), "")
     return Attribution(
         values=question.on_image(grid), grid_values=grid.astype("float32"),
-        method=Method(key, "captum.attr.LayerGradCam", VERSION, {"layer": name, "grid": list(coarse.shape[-2:])}, seed),
+        method=Method(key, "captum.attr.LayerGradCam", VERSION, {"layer": name, "grid": list(coarse.shape[2:])}, seed),
         target=question.name, unit="weighted activation", signed=False, f_x=question.f_x, layer=name,
     )  # fmt: skip

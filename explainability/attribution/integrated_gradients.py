@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 from captum.attr import IntegratedGradients as CaptumIntegratedGradients
-from numpy.typing import NDArray
 
-from assurance.adapters.protocol import LoadedModel, Prompt
+from assurance.adapters.protocol import LoadedModel, Prompt, memory_refused
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Method
-from explainability.attribution.attribution import VERSION, Attribution, Question, not_zero
+from explainability.attribution.attribution import VERSION, Attribution, not_zero
+from explainability.attribution.question import Question, question_for
 
 MOST_STEPS = 500
 
 
 def integrated_gradients(
-    model: LoadedModel, image: NDArray[Any], *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    baseline: str = "black", steps: int = 50, batch: int = 4,
+    model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
+    question: Question | None = None, baseline: str = "black", steps: int = 50, batch: int = 4,
 ) -> Attribution:  # fmt: skip
     """Attribute the target to pixels along the straight path from ``baseline`` (Gauss–Legendre, ``steps`` points).
 
@@ -39,21 +39,22 @@ def integrated_gradients(
     """
     if not 1 <= steps <= MOST_STEPS:
         raise InvalidInput("bad_steps", f"steps {steps}: give 1 to {MOST_STEPS}")
-    question = Question(model, image, target=target, prompt=prompt)
+    question = question_for(model, image, target=target, prompt=prompt, question=question)
     start = question.baseline(baseline)
     attribute = CaptumIntegratedGradients(question).attribute
-    values = attribute(
-        question.inputs, baselines=start, n_steps=steps, method="gausslegendre", internal_batch_size=batch
-    )
-    grid = values[0].sum(dim=0).detach().numpy().astype("float32")
-    not_zero(grid, key="integrated-gradients")
+    with memory_refused("integrated_gradients"):
+        values = attribute(
+            question.inputs, baselines=start, n_steps=steps, method="gausslegendre", internal_batch_size=batch
+        )
+    grid = values[0].sum(dim=0).detach().cpu().numpy().astype("float32")
+    not_zero(grid, key="integrated_gradients")
     with torch.inference_mode():
         f_baseline = float(question(start)[0])
     change = question.f_x - f_baseline
     error = abs(float(grid.sum(dtype="float64")) - change) / abs(change) if change else float("inf")
     return Attribution(
         values=question.on_image(grid), grid_values=grid,
-        method=Method("integrated-gradients", "captum.attr.IntegratedGradients", VERSION,
+        method=Method("integrated_gradients", "captum.attr.IntegratedGradients", VERSION,
                       {"baseline": baseline, "steps": steps, "quadrature": "gausslegendre"}, seed),
         target=question.name, unit="logit per pixel", signed=True, f_x=question.f_x, baseline=baseline,
         f_baseline=f_baseline, completeness_error=error,

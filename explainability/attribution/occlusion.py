@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 from captum.attr import Occlusion as CaptumOcclusion
-from numpy.typing import NDArray
 
-from assurance.adapters.protocol import LoadedModel, Prompt
+from assurance.adapters.protocol import LoadedModel, Prompt, memory_refused
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Method
-from explainability.attribution.attribution import VERSION, Attribution, Question, not_zero
+from explainability.attribution.attribution import VERSION, Attribution, not_zero
+from explainability.attribution.question import Question, question_for
 
 
 def occlusion(
-    model: LoadedModel, image: NDArray[Any], *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    baseline: str = "blurred", windows: int = 7, batch: int = 8,
+    model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
+    question: Question | None = None, baseline: str = "blurred", windows: int = 7, batch: int = 8,
 ) -> Attribution:  # fmt: skip
     """Cover windows of 1/``windows`` of the side, half a window apart, with the baseline; average over the windows.
 
@@ -33,17 +33,17 @@ def occlusion(
     """
     if not 2 <= windows <= 32:
         raise InvalidInput("bad_windows", f"windows {windows}: give 2 to 32 windows along a side")
-    question = Question(model, image, target=target, prompt=prompt)
-    channels, height, width = question.inputs.shape[1:]
-    window = (channels, max(height // windows, 1), max(width // windows, 1))
-    stride = (channels, max(window[1] // 2, 1), max(window[2] // 2, 1))
-    with torch.inference_mode():
+    question = question_for(model, image, target=target, prompt=prompt, question=question)
+    channels, *sides = question.inputs.shape[1:]
+    window = (channels, *(max(side // windows, 1) for side in sides))
+    stride = (channels, *(max(step // 2, 1) for step in window[1:]))
+    fill = question.baseline(baseline)
+    with torch.inference_mode(), memory_refused("occlusion"):
         values = CaptumOcclusion(question).attribute(
-            question.inputs, sliding_window_shapes=window, strides=stride, baselines=question.baseline(baseline),
-            perturbations_per_eval=batch,
-        )  # fmt: skip
-        f_baseline = float(question(question.baseline(baseline))[0])
-    grid = values[0].mean(dim=0).numpy().astype("float32")
+            question.inputs, sliding_window_shapes=window, strides=stride, baselines=fill, perturbations_per_eval=batch
+        )
+        f_baseline = float(question(fill)[0])
+    grid = values[0].mean(dim=0).cpu().numpy().astype("float32")
     not_zero(grid, key="occlusion")
     return Attribution(
         values=question.on_image(grid), grid_values=grid,

@@ -12,17 +12,22 @@ from assurance.evidence.errors import InvalidInput
 from monitoring.drift.state import pack, reader, same_shape, unpack
 
 FEATURES = 1024
+SCALE = 2**30  # one unit of a stored sum is 2^-30 of a cosine: 8·10⁹ cases fit into 64 bits
+INPUT_STEP, DIRECTION_STEP = 2.0**-20, 2.0**-15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddingState:
-    """Sum and count of φ(x) = D^{-1/2}[cos Wx, sin Wx], W ~ N(0, 1/s²) drawn by ``seed`` (Rahimi & Recht 2007)."""
+    """Sum and count of φ(x) = D^{-1/2}[cos Wx, sin Wx], W ~ N(0, 1/s²) drawn by ``seed`` (Rahimi & Recht 2007).
+
+    The sum is kept in whole numbers, so that it does not depend on the order of cases or on how they were divided.
+    """
 
     kind: ClassVar[str] = "embedding"
     width: int
     bandwidth: float
     seed: int
-    total: NDArray[np.float64]
+    total: NDArray[np.int64]
     count: int = 0
     missing: int = 0
 
@@ -34,6 +39,11 @@ class EmbeddingState:
 
         ``bandwidth`` s is the median pairwise distance of the reference and must stay the same for all states that
         are to be compared.
+
+        Raises
+        ------
+        InvalidInput
+            ``not_a_matrix``, ``bad_bandwidth``.
         """
         matrix = np.asarray(values, dtype=np.float64)
         if matrix.ndim != 2:
@@ -41,17 +51,26 @@ class EmbeddingState:
         if not bandwidth > 0:
             raise InvalidInput("bad_bandwidth", f"bandwidth {bandwidth} must be above 0")
         good = np.isfinite(matrix).all(axis=1)
-        features_of = random_features(matrix[good], bandwidth=bandwidth, seed=seed, features=features)
-        return cls(
-            matrix.shape[1], float(bandwidth), seed, features_of.sum(axis=0), int(good.sum()), int((~good).sum())
-        )
+        waves = _waves(matrix[good], bandwidth=bandwidth, seed=seed, features=features)
+        total = np.rint(waves * SCALE).astype(np.int64).sum(axis=0)
+        return cls(matrix.shape[1], float(bandwidth), seed, total, int(good.sum()), int((~good).sum()))
 
     @property
     def n(self) -> int:
         return self.count
 
+    @property
+    def sums(self) -> NDArray[np.float64]:
+        """Σφ, shape (D,)."""
+        sums: NDArray[np.float64] = self.total / (SCALE * np.sqrt(self.total.size // 2))
+        return sums
+
     def merge(self, other: EmbeddingState) -> EmbeddingState:
         same_shape(self, other, "width", "bandwidth", "seed")
+        if self.total.size != other.total.size:
+            raise InvalidInput(
+                "states_differ", f"cannot merge {self.total.size} random features with {other.total.size}"
+            )
         return EmbeddingState(
             self.width, self.bandwidth, self.seed, self.total + other.total, self.count + other.count,
             self.missing + other.missing,
@@ -68,10 +87,18 @@ def random_features(
     matrix: NDArray[np.float64], *, bandwidth: float, seed: int, features: int = FEATURES
 ) -> NDArray[np.float64]:
     """φ of each row, (n, features); the first half are cosines, the second sines."""
+    return _waves(matrix, bandwidth=bandwidth, seed=seed, features=features) / np.sqrt(features // 2)
+
+
+def _waves(matrix: NDArray[np.float64], *, bandwidth: float, seed: int, features: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
-    directions = rng.standard_normal((matrix.shape[1], features // 2)) / bandwidth
-    angles = matrix @ directions
-    return np.concatenate((np.cos(angles), np.sin(angles)), axis=1) / np.sqrt(features // 2)
+    directions = rng.standard_normal((matrix.shape[1], features // 2))
+    # On these grids every partial sum of the product is exact while |x|/s < 64, so a row's features do not depend on
+    # the rows beside it, as they otherwise would in the last bits.
+    directions = np.rint(directions / DIRECTION_STEP) * DIRECTION_STEP
+    rows = np.rint(matrix / (bandwidth * INPUT_STEP)) * INPUT_STEP
+    angles = rows @ directions
+    return np.concatenate((np.cos(angles), np.sin(angles)), axis=1)
 
 
 def median_distance(matrix: ArrayLike, *, seed: int = 0, at_most: int = 1000) -> float:
@@ -87,6 +114,6 @@ def median_distance(matrix: ArrayLike, *, seed: int = 0, at_most: int = 1000) ->
 @reader("embedding")
 def _read(fields: dict[str, Any]) -> EmbeddingState:
     return EmbeddingState(
-        fields["width"], fields["bandwidth"], fields["seed"], unpack(fields["total"], "float64"), fields["count"],
+        fields["width"], fields["bandwidth"], fields["seed"], unpack(fields["total"], "int64"), fields["count"],
         fields["missing"],
     )  # fmt: skip

@@ -63,8 +63,16 @@ def wasserstein_bridge(value: float, *, reference: Distribution, n: int, m: int,
 
     4,000 bridges on 200 quantile points of the reference, by ``seed``; the p-value is (1 + #{≥}) / (1 + draws).
     """
-    base = _bridge_draws(_Key(reference), seed)
+    base = _bridge_draws(_Key(reference), seed)[0]
     draws = base * np.sqrt(1 / n + 1 / m)
+    quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
+    p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
+    return NullLaw(law="Brownian bridge, 4000 draws", quantiles=quantiles, p_value=p_value)
+
+
+def energy_bridge(value: float, *, reference: Distribution, n: int, m: int, seed: int) -> NullLaw:
+    """√(2∫(F − G)²dx/σ) under no drift: √((1/n + 1/m)·2∫B(F(x))²dx/σ) with B a Brownian bridge."""
+    draws = np.sqrt(_bridge_draws(_Key(reference), seed)[1] * (1 / n + 1 / m))
     quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
     p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
     return NullLaw(law="Brownian bridge, 4000 draws", quantiles=quantiles, p_value=p_value)
@@ -84,20 +92,22 @@ class _Key:
 
 
 @lru_cache(maxsize=512)
-def _bridge_draws(key: _Key, seed: int) -> NDArray[np.float64]:
+def _bridge_draws(key: _Key, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """∫|B|dx/σ and 2∫B²dx/σ of each draw."""
     reference = key.reference
     # Points crowd towards the tails, whose gaps are wide and would otherwise be lost.
     grid = (1 - np.cos(np.pi * np.arange(BRIDGE_POINTS + 1) / BRIDGE_POINTS)) / 2
     points = np.unique(reference.quantiles(grid))
     if points.size < 2:
-        return np.zeros(DRAWS)
+        return np.zeros(DRAWS), np.zeros(DRAWS)
     shares = reference.cdf(points[:-1])
     gaps = np.diff(points)
     rng = np.random.default_rng(seed)
     steps = np.diff(np.concatenate(([0.0], shares, [1.0])))
     walk = np.cumsum(rng.standard_normal((DRAWS, steps.size)) * np.sqrt(steps), axis=1)
     bridge = walk[:, :-1] - shares * walk[:, -1:]
-    return np.abs(bridge) @ gaps / (reference.sd or 1.0)
+    sd = reference.sd or 1.0
+    return np.abs(bridge) @ gaps / sd, 2 * np.square(bridge) @ gaps / sd
 
 
 def _name(level: float) -> str:

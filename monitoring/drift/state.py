@@ -58,7 +58,7 @@ def to_bytes(state: State) -> bytes:
 
 def state_from_bytes(content: bytes) -> Any:
     """Rebuild a state; unknown kinds and formats are refused (``unknown_state``)."""
-    from monitoring.drift import binned, categories, class_histogram, embedding, sketch  # noqa: F401 -- they register
+    from monitoring.drift import binned, categories, class_histogram, embedding, moments, sketch  # noqa: F401 -- they register
 
     try:
         fields = msgspec.msgpack.decode(content)

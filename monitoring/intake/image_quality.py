@@ -132,7 +132,8 @@ def _bins(low: float, high: float, whole: bool) -> tuple[NDArray[np.float64], ND
         centres = low + np.arange(BINS)
         return centres, np.concatenate((centres - 0.5, [centres[-1] + 0.5]))
     edges: NDArray[np.float64] = np.linspace(low, high if high > low else low + 1, BINS + 1)
-    return (edges[:-1] + edges[1:]) / 2, edges
+    centres: NDArray[np.float64] = (edges[:-1] + edges[1:]) / 2
+    return centres, edges
 
 
 def _quantile(counts: NDArray[np.int64], centres: NDArray[np.float64], share: float) -> float:

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0004_people_links_grants'),
         ('assurance', '0004_case_file_security'),
-        ('monitoring', '0004_case_places_and_revisions'),
+        ('monitoring', '0021_saved_views'),
     ]
 
     operations = [

@@ -10,10 +10,9 @@ from django.views.decorators.http import require_POST
 from accounts.permissions import Action, may, require
 from assurance.evidence.errors import InvalidInput
 from assurance.selectors.deployments import may_see_cases, visible_deployments
-from assurance.selectors.findings import series
 from monitoring.models import Alarm
 from monitoring.services.alarms import handle_alarm
-from monitoring.views.deployment import panel_of
+from monitoring.views.deployment import chart_data, panel_of
 
 
 @login_required
@@ -40,13 +39,11 @@ def alarm_list(request: HttpRequest) -> HttpResponse:
 def alarm(request: HttpRequest, alarm_id: int) -> HttpResponse:
     rows = Alarm.objects.filter(deployment__in=visible_deployments(request.user))
     found = get_object_or_404(rows.select_related("deployment__organisation", "finding", "version__model"), pk=alarm_id)
-    lines = series(
-        found.deployment, stratum=found.stratum, signals=[found.signal], quantities=[found.quantity],
-        families=[found.family],
-    )  # fmt: skip
+    shown = panel_of(found.deployment, signal=found.signal, quantity=found.quantity, stratum=found.stratum, alarm=found)
     context = {
         "alarm": found, "deployment": found.deployment, "content": found.finding.content,
-        "panels": [panel_of(line) for line in lines], "notes": found.notes.select_related("person"),
+        "panel": shown and shown[0],
+        "chart_data": shown and chart_data(shown, found.stratum), "notes": found.notes.select_related("person"),
         "may_handle": may(request.user, Action.HANDLE_ALARM, found.deployment),
         "cases_visible": may_see_cases(request.user, found.deployment), "statuses": Alarm.Status.choices,
         "causes": [choice for choice in Alarm.Cause.choices if choice[0]],

@@ -1,130 +1,222 @@
-"""One deployment: all streams on one time axis, by site, with limits, states and alarms."""
+"""One deployment: all streams on one time axis, by stratum and span, with limits, states, markers and alarms."""
+
+from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from assurance.charts.points import Limits, Marker, Point, Series
-from assurance.charts.small import state_strip
-from assurance.charts.timeline import timeline
+from assurance.charts.panel import Axis, Decor, day_start, panel, panel_data
+from assurance.charts.strip import strip, strip_data
 from assurance.models import Deployment
-from assurance.selectors import findings as selectors
 from assurance.selectors.deployments import may_see_cases, visible_deployments
-from assurance.selectors.findings import FindingSeries, WindowValue
-from monitoring.selectors.fleet import alarms_of
-from monitoring.views.words import name_of, signal_name, summary
+from monitoring.models import Alarm
+from monitoring.selectors import charts
+from monitoring.selectors.charts import Step, Stream, moved_since
+from monitoring.selectors.fleet import LIMITS, alarms_of, open_jobs
+from monitoring.selectors.saved_views import saved_views
+from monitoring.views.words import BADGES, capital, name_of, place_name, signal_name, story
 
-FAMILIES = {
-    "performance": "Realised performance",
-    "output": "Model output",
-    "input": "Input and acquisition",
-    "explanation": "Explanations",
-    "generalizability": "Generalizability",
-}
-CHART_LIMITS = {  # the effect rows of the thresholds; the same numbers stand in each Finding's parameters
-    "w1_sd": Limits(watch=0.2, act=0.5),
-    "psi": Limits(watch=0.038, act=0.238),
-    "ks": Limits(watch=0.080, act=0.197),
-    "js": Limits(watch=0.083, act=0.204),
-}
-STARTS_AT_ZERO = {"w1_sd", "psi", "ks", "js", "chi_square", "volume"}
+GROUPS = (
+    ("volume", "Cases"), ("performance", "Realised performance"),
+    ("estimated", "Estimated performance, without labels"),
+    ("output", "Model output"), ("acquisition", "Acquisition"), ("input", "Input and patients"),
+    ("embedding", "Embedding"), ("explanation", "Explanations"), ("generalizability", "Generalizability"),
+)  # fmt: skip
+ACQUISITION = (
+    "manufacturer", "software", "station", "kernel", "kvp", "exposure", "slice_thickness", "pixel_spacing", "grid",
+    "magnetic_field", "echo_time", "repetition_time", "coil", "compression", "view", "photometric", "scanner",
+)  # fmt: skip
+STATISTICS = ("w1_sd", "ks", "psi", "js")
+SPANS = ((91, "3 months"), (182, "6 months"), (365, "1 year"), (730, "2 years"))
 
 
 @dataclass(frozen=True)
 class Panel:
+    key: str
     title: str
     subtitle: str
+    method: str
     state: str
     chart: SafeString
-    last: WindowValue
+    last: Step
+    unit: str
+    quantity: str
+    signal: str
 
 
 @login_required
 def deployment(request: HttpRequest, slug: str) -> HttpResponse:
-    """Charts of one stratum and one drift statistic for each signal; performance and volume are always shown."""
-    subject = get_object_or_404(visible_deployments(request.user), slug=slug)
-    strata = [one for one in selectors.strata_of(subject) if not one or one.startswith("site=")]
-    stratum = request.GET.get("stratum", "")
-    if stratum not in strata:
-        stratum = strata[0] if strata and "" not in strata else ""
-    quantity = request.GET.get("quantity", "w1_sd")
-    wanted = selectors.series(subject, stratum=stratum)
-    quantities = sorted({one.quantity for one in wanted if one.quantity in CHART_LIMITS})
-    shown = [one for one in wanted if one.quantity not in CHART_LIMITS or one.quantity == quantity]
+    """``?stratum=``, ``?statistic=``, ``?from=`` and ``?to=`` choose what is drawn; all panels share the time axis."""
+    subject = get_object_or_404(visible_deployments(request.user).prefetch_related("sites"), slug=slug)
+    newest = charts.newest_windows([subject]).get(subject.pk)
+    strata = charts.strata_of(subject)
+    stratum = _stratum(request.GET.get("stratum"), strata)
+    statistic = request.GET.get("statistic", "w1_sd")
+    begin, end = day_start(request.GET.get("from", "")), day_start(request.GET.get("to", ""))
+    if newest is not None and begin is None:
+        begin = newest - timedelta(days=730)
+    held = charts.quantities_of(subject, stratum=stratum, newest=newest) if newest else []
+    wanted = [q for q in held if q not in STATISTICS or q == statistic]
+    if statistic not in held and "w1_sd" in held:
+        statistic, wanted = "w1_sd", [*wanted, "w1_sd"]
+    streams = charts.streams_of(subject, stratum=stratum, quantities=wanted, start=begin, end=end) if newest else []
     alarms = alarms_of(subject)
+    axis = _axis(streams)
+    groups, data = _groups(subject, streams, axis, alarms) if axis else ([], {})
+    cells = charts.worst_cells(subject, stratum=stratum, start=begin, end=end) if newest else []
+    rows, ends = _strip_rows(cells)
+    told = [one for one in streams if one.family == "performance" or moved_since(one.steps)]
+    contents = charts.contents_at([(subject.pk, *one.key, one.last.start) for one in told])
     context = {
-        "deployment": subject, "strata": strata, "stratum": stratum, "quantity": quantity,
-        "quantities": [(key, name_of(key)) for key in quantities], "groups": _groups(shown, _markers(alarms)),
-        "strip": _strip(subject, stratum), "sentences": summary(wanted, most=5), "alarms": alarms,
-        "cases_visible": may_see_cases(request.user, subject), "sites": subject.sites.all(),
+        "deployment": subject, "strata": _by_factor(strata), "stratum": stratum, "statistic": statistic,
+        "statistics": [(key, name_of(key)) for key in STATISTICS if key in held], "groups": groups, "axis": axis,
+        "begin": begin, "end": end, "spans": _spans(newest), "strip": strip(rows, ends) if rows else "",
+        "chart_data": {"axis": axis and [int(axis.start.timestamp()), int(axis.end.timestamp())], "panels": data,
+                       "strip": strip_data(rows, ends), "stratum": stratum},
+        "sentences": story(streams, contents, most=4), "anything": bool(streams), "alarms": alarms,
+        "cases_visible": may_see_cases(request.user, subject), "newest": newest, "jobs": open_jobs([subject])[:5],
+        "views": saved_views(request.user, deployment=subject),
+        "place": place_name(stratum),
     }  # fmt: skip
     return render(request, "monitoring/deployment.html", context)
 
 
-def _groups(shown: list[FindingSeries], markers: tuple[Marker, ...]) -> list[tuple[str, list[Panel]]]:
-    if not shown:
+def _stratum(asked: str | None, strata: Sequence[str]) -> str:
+    if asked is not None and asked in strata:
+        return asked
+    return "" if "" in strata or not strata else strata[0]
+
+
+def _by_factor(strata: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Strata for a select box: all cases first, then by factor (site, scanner, sex, age, protocol)."""
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for stratum in strata:
+        factors = [part.split("=", 1)[0].removeprefix("meta_") for part in stratum.split(";") if "=" in part]
+        groups[" and ".join(factors)].append((stratum, place_name(stratum) or "all cases"))
+    return sorted(groups.items(), key=lambda group: (group[0] != "", group[0] != "site", group[0]))
+
+
+def _axis(streams: Sequence[Stream]) -> Axis | None:
+    if not streams:
+        return None
+    first = min(one.steps[0].end for one in streams)
+    last = max(one.last.end for one in streams)
+    edge = max(timedelta(days=2), (last - first) / 60)
+    return Axis(first - edge, last + edge)
+
+
+def _spans(newest: datetime | None) -> list[tuple[str, str]]:
+    if newest is None:
         return []
-    start = min(one.values[0].start for one in shown) - timedelta(days=1)
-    end = max(one.last.end for one in shown) + timedelta(days=1)
+    return [((newest - timedelta(days=days)).date().isoformat(), title) for days, title in SPANS]
+
+
+def group_of(stream: Stream) -> str:
+    if stream.quantity == "volume":
+        return "volume"
+    if stream.quantity.startswith(tuple(BADGES)):
+        return "estimated"
+    if stream.signal.startswith("emb") or stream.quantity in ("mmd", "c2st", "domain_auc"):
+        return "embedding"
+    bare = stream.signal.removeprefix("meta_").removeprefix("q_")
+    if stream.family == "input" and bare.startswith(ACQUISITION):
+        return "acquisition"
+    return stream.family
+
+
+def _groups(
+    subject: Deployment, streams: Sequence[Stream], axis: Axis, alarms: Sequence[Alarm]
+) -> tuple[list[tuple[str, str, list[Panel]]], dict[str, Any]]:
+    software = [one.signal for one in streams if "software" in one.signal and one.quantity == "chi_square"]
+    changes = [(at, level, "software") for at, level in charts.software_changes(subject, software)]
+    references = charts.reference_values(subject) if any(one.family == "performance" for one in streams) else {}
     panels: dict[str, list[Panel]] = defaultdict(list)
-    for one in shown:
-        panels[one.family].append(_panel(one, start, end, markers))
-    return [(title, panels[family]) for family, title in FAMILIES.items() if panels.get(family)]
+    data: dict[str, Any] = {}
+    for place, one in enumerate(streams):
+        key = f"p{place}"
+        opened = [a for a in alarms if (a.signal, a.stratum, a.family) == (one.signal, one.stratum, one.family)]
+        decor = decor_of(one, changes, opened[:1], references.get(one.quantity))
+        panels[group_of(one)].append(_panel(key, one, axis, decor))
+        data[key] = panel_data(one.steps, unit=one.unit, decor=decor)
+    order = {"act": 0, "watch": 1, "insufficient": 2, "ok": 3}
+    for held in panels.values():
+        held.sort(key=lambda panel: order[panel.state])
+    return [(key, title, panels[key]) for key, title in GROUPS if panels.get(key)], data
 
 
-def _panel(one: FindingSeries, start: datetime, end: datetime, markers: tuple[Marker, ...]) -> Panel:
-    limits = CHART_LIMITS.get(one.quantity, Limits())
-    null = tuple((value.start, value.null_99) for value in one.values if value.null_99 is not None)
-    points = [_point(value) for value in one.values]
-    chart = timeline(
-        Series(f"{name_of(one.quantity)} of {signal_name(one.signal) or 'all cases'}", points), start=start, end=end,
-        limits=Limits(limits.watch, limits.act, null), markers=markers, unit=one.last.unit or "",
-        zero=one.quantity in STARTS_AT_ZERO,
+def decor_of(
+    one: Stream, changes: Sequence[tuple[datetime, str, str]] = (), alarms: Sequence[Alarm] = (),
+    reference: tuple[float, float | None, float | None] | None = None,
+) -> Decor:  # fmt: skip
+    """Limits, the reference's value, software updates, the alarm and since when the stream has moved."""
+    limits = LIMITS.get(one.quantity)
+    markers = list(changes) + [(alarm.window_start, "alarm", "alarm") for alarm in alarms]
+    first = moved_since(one.steps)
+    if first is not None and not alarms:
+        markers.append((first.start, "moved", "change"))
+    return Decor(
+        watch=limits.watch if limits else None, act=limits.act if limits else None, reference=reference,
+        markers=markers, zero=one.quantity in LIMITS or one.quantity == "volume",
     )  # fmt: skip
-    title = signal_name(one.signal).capitalize() if one.signal else name_of(one.quantity)
-    return Panel(title, name_of(one.quantity), one.last.state, chart, one.last)
 
 
-def panel_of(one: FindingSeries) -> Panel:
-    """One series by itself, on its own time axis."""
-    start = one.values[0].start - timedelta(days=1)
-    return _panel(one, start, one.last.end + timedelta(days=1), ())
+def _panel(key: str, one: Stream, axis: Axis, decor: Decor) -> Panel:
+    title = capital(signal_name(one.signal)) if one.signal else capital(name_of(one.quantity))
+    subtitle = name_of(one.quantity) if one.signal else ""
+    chart = panel(
+        one.steps, axis, key=key, title=f"{title}, {name_of(one.quantity)}" if one.signal else title, unit=one.unit,
+        decor=decor,
+    )  # fmt: skip
+    method = one.quantity
+    for prefix in BADGES:
+        method = method.removeprefix(prefix)
+    return Panel(
+        key, title, subtitle, method, one.last.state, chart, one.last, one.unit, one.quantity, one.signal
+    )  # fmt: skip
 
 
-def _point(value: WindowValue) -> Point:
-    shown = "no value" if value.value is None else f"{value.value:.4g}"
-    spread = "" if value.low is None or value.high is None else f" [{value.low:.3g}, {value.high:.3g}]"
-    why = f": {value.reason}" if value.reason else ""
-    tip = f"{value.start:%d %b %Y} to {value.end:%d %b %Y}: {shown}{spread}, n = {value.n_cases}, {value.state}{why}"
-    href = reverse("assurance:finding", args=[value.digest[:16]])
-    return Point(value.start, value.value, value.state, tip, value.low, value.high, href)
+def panel_of(subject: Deployment, *, signal: str, quantity: str, stratum: str, alarm: Alarm | None = None) -> Any:
+    """One stream by itself, on its own time axis, with its data; None where it has no window."""
+    streams = charts.streams_of(subject, stratum=stratum, quantities=[quantity], signals=[signal])
+    axis = _axis(streams)
+    if axis is None:
+        return None
+    one = streams[0]
+    decor = decor_of(one, alarms=[alarm] if alarm else ())
+    return _panel("p0", one, axis, decor), panel_data(one.steps, unit=one.unit, decor=decor), axis
 
 
-def _markers(alarms: list) -> tuple[Marker, ...]:  # type: ignore[type-arg]
-    return tuple(Marker(alarm.window_start, "alarm") for alarm in alarms[:1])
+def chart_data(shown: tuple[Panel, dict[str, Any], Axis], stratum: str) -> dict[str, Any]:
+    """What ``charts.js`` needs for a page with one panel."""
+    one, data, axis = shown
+    return {
+        "axis": [int(axis.start.timestamp()), int(axis.end.timestamp())], "panels": {one.key: data}, "strip": None,
+        "stratum": stratum,
+    }  # fmt: skip
 
 
-def _strip(subject: Deployment, stratum: str) -> SafeString | str:
-    rows = selectors.worst_by_window(subject, stratum=stratum)
-    if not rows:
-        return ""
-    starts = sorted({row[2] for row in rows})[-60:]
-    cells: dict[tuple[str, str], dict[datetime, tuple[str, datetime]]] = defaultdict(dict)
-    for family, signal, start, end, state in rows:
-        cells[family, signal][start] = (state, end)
-    lines = []
-    for (family, signal), states in cells.items():
-        name = signal_name(signal) or family
-        line = []
-        for start in starts:
-            state, end = states.get(start, ("insufficient", start))
-            told = f"{name}, {start:%d %b %Y}: {state}" if start in states else f"{name}, {start:%d %b %Y}: no window"
-            line.append((state, told, ""))
-        lines.append((name, line))
-    return state_strip(lines)
+def _strip_rows(cells: Sequence[charts.Cell]) -> tuple[list[tuple[str, str, dict[datetime, str]]], list[datetime]]:
+    """Rows of the strip, the worst on top, and the window ends from left to right."""
+    states: dict[tuple[str, str], dict[datetime, str]] = defaultdict(dict)
+    for cell in cells:
+        states[cell.family, cell.signal][cell.end] = cell.state
+    ends = sorted({cell.end for cell in cells})
+    weight = {"act": 1000, "watch": 100, "insufficient": 1, "ok": 0}
+
+    def badness(row: tuple[tuple[str, str], dict[datetime, str]]) -> float:
+        recent = ends[-8:]
+        return -sum(weight.get(row[1].get(end, ""), 0) for end in recent)
+
+    ordered = sorted(states.items(), key=badness)
+    return [
+        (f"{family}:{signal}", capital(signal_name(signal)) or capital(family), held)
+        for (family, signal), held in ordered
+    ], ends  # fmt: skip

@@ -12,9 +12,20 @@ from assurance.charts.small import sparkline
 from assurance.evidence.finding import State
 from assurance.models import Deployment
 from assurance.selectors.deployments import visible_deployments
-from assurance.selectors.findings import FindingSeries
-from monitoring.selectors.fleet import open_alarm_counts, overview_series
-from monitoring.views.words import signal_name, summary
+from monitoring.selectors.charts import Stream
+from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
+from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
+from monitoring.views.words import capital, name_of, number, percent, place_name, signal_name, story
+
+SPARK = 52  # the newest windows of a small line
+
+
+@dataclass(frozen=True)
+class Line:
+    label: str
+    value: str
+    state: str
+    picture: SafeString
 
 
 @dataclass(frozen=True)
@@ -22,42 +33,76 @@ class Row:
     deployment: Deployment
     state: str
     sentences: list[str]
-    lines: list[tuple[str, SafeString]]
-    volume: SafeString
+    lines: list[Line]
+    volume: Line | None
+    expected: str
+    labels: str
     alarms: int
     newest: datetime | None
+    received_at: datetime | None
 
 
 @login_required
 def fleet(request: HttpRequest) -> HttpResponse:
-    deployments = list(visible_deployments(request.user).prefetch_related("sites"))
-    series = overview_series(deployments)
-    alarms = open_alarm_counts(deployments)
-    rows = [_row(deployment, series.get(deployment.pk, []), alarms.get(deployment.pk, 0)) for deployment in deployments]
-    rows.sort(key=lambda row: (-State(row.state).rank, -row.alarms, row.deployment.name))
-    counts = {state.value: sum(row.state == state.value for row in rows) for state in State}
-    context = {"rows": rows, "counts": counts, "open_alarms": sum(row.alarms for row in rows)}
+    """``?state=`` and ``?q=`` narrow the rows; the figures above always count the whole fleet."""
+    found = overviews(list(visible_deployments(request.user)))
+    counts = {state.value: sum(one.state == state for one in found) for state in State}
+    state, words = request.GET.get("state", ""), request.GET.get("q", "").strip().lower()
+    shown = [one for one in found if not state or one.state.value == state]
+    shown = [one for one in shown if words in f"{one.deployment} {one.deployment.version}".lower()]
+    context = {
+        "rows": [row(one) for one in shown], "all": len(found), "counts": counts, "state": state, "q": words,
+        "states": [one.value for one in State], "open_alarms": sum(one.alarms for one in found),
+        "jobs": open_jobs([one.deployment for one in found])[:5], "views": saved_views(request.user, deployment=None),
+        "weekly": wants_weekly_summary(request.user),
+    }  # fmt: skip
     return render(request, "monitoring/fleet.html", context)
 
 
-def _row(deployment: Deployment, series: list[FindingSeries], alarms: int) -> Row:
-    watched = [one for one in series if one.quantity != "volume"]
-    newest = max((one.last.end for one in series), default=None)
-    last = [State(one.last.state) for one in watched if one.last.end == newest]
-    state = max(last, key=lambda state: state.rank, default=State.INSUFFICIENT)
-    ranked = sorted(watched, key=lambda one: -State(one.last.state).rank)[:3]
-    volume = next((one for one in series if one.quantity == "volume" and not one.stratum), None)
+@login_required
+def work(request: HttpRequest) -> HttpResponse:
+    """The running work of the fleet or of one deployment, asked for again and again by its own fragment."""
+    deployments = visible_deployments(request.user)
+    slug = request.GET.get("deployment", "")
+    if slug:
+        deployments = deployments.filter(slug=slug)
+    return render(request, "monitoring/_work.html", {"jobs": open_jobs(deployments)[:5], "slug": slug})
+
+
+def row(one: Overview) -> Row:
+    lines = [_line(stream) for stream in one.streams]
     return Row(
-        deployment=deployment,
-        state=state.value,
-        sentences=summary(watched, most=2),
-        lines=[(_label(one), sparkline([v.value for v in one.values], title=_label(one))) for one in ranked],
-        volume=sparkline([v.value for v in volume.values] if volume else [], title="cases by window"),
-        alarms=alarms,
-        newest=newest,
-    )
+        deployment=one.deployment, state=one.state.value, sentences=story(one.streams, one.contents), lines=lines,
+        volume=_line(one.volume) if one.volume else None, expected=_expected(one),
+        labels=_labels(one),
+        alarms=one.alarms, newest=one.newest, received_at=one.received_at,
+    )  # fmt: skip
 
 
-def _label(series: FindingSeries) -> str:
-    where = f", {series.stratum.removeprefix('site=')}" if series.stratum else ""
-    return f"{signal_name(series.signal) or series.quantity}{where}"
+def _line(stream: Stream) -> Line:
+    limit = LIMITS.get(stream.quantity)
+    place = place_name(stream.stratum)
+    name = capital(signal_name(stream.signal) or name_of(stream.quantity)) + (f", {place}" if place else "")
+    last = stream.last
+    picture = sparkline(
+        [step.value for step in stream.steps[-SPARK:]], title=f"{name}, {name_of(stream.quantity)}",
+        limit=limit.act if limit else None, state=last.state, zero=stream.family != "performance",
+    )  # fmt: skip
+    return Line(name, number(last.value), last.state, picture)
+
+
+def _labels(one: Overview) -> str:
+    """How many cases of the newest performance window have their truth."""
+    labelled = one.labelled
+    if labelled is None or not labelled[1]:
+        return ""
+    return f"{labelled[0]} of {labelled[1]} ({percent(labelled[0] / labelled[1])})"
+
+
+def _expected(one: Overview) -> str:
+    """How the newest window's volume compares with the windows before it."""
+    expected, now = one.expected, one.volume.last.value if one.volume else None
+    if not expected or now is None:
+        return ""
+    share = now / expected - 1
+    return "as expected" if abs(share) < 0.1 else f"{100 * share:+.0f} % against the usual {expected:.0f}"

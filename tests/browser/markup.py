@@ -1,6 +1,7 @@
 """Faults of a page's markup: what the HTML parser had to mend, and references that lead nowhere."""
 
 from collections import Counter
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import html5lib
@@ -30,14 +31,14 @@ def _references(tree: ElementTree.Element) -> list[str]:
             found.append(f"img {element.get('src', '')[:60]!r} has no alt text")
         if element.tag == "script" and element.get("src") is None and element.get("type") != "application/json":
             found.append("a script stands inside the page")
-        found += [f"{element.tag} carries {name}" for name in element.keys() if name.startswith("on")]
+        found += [f"{element.tag} carries {name}" for name in element.attrib if name.startswith("on")]
     return found
 
 
 def _outline(tree: ElementTree.Element) -> list[str]:
     levels = [int(element.tag[1]) for element in tree.iter() if element.tag in ("h1", "h2", "h3", "h4", "h5", "h6")]
     found = [] if levels.count(1) == 1 else [f"{levels.count(1)} first headings: a page has one"]
-    found += [f"heading h{b} follows h{a}" for a, b in zip(levels, levels[1:], strict=False) if b > a + 1]
+    found += [f"heading h{b} follows h{a}" for a, b in pairwise(levels) if b > a + 1]
     title = tree.find(".//title")
     if title is None or not (title.text or "").strip():
         found.append("the page has no title")

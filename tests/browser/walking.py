@@ -1,4 +1,4 @@
-"""What a person does in a browser, and what every page must keep: quiet console, no stranger's host, axe, valid HTML."""
+"""What a person does in a browser, and what every page must keep: quiet console, own host only, axe, valid HTML."""
 
 import json
 import time
@@ -139,7 +139,7 @@ class Walker:
         while time.monotonic() < end:  # a script's click leaves the page; a form's answer replaces it
             try:
                 before.is_enabled()
-            except Exception:  # noqa: BLE001 -- the old page is gone, which is what was waited for
+            except Exception:  # the old page is gone, which is what was waited for
                 break
             time.sleep(0.02)
         self.wait(lambda: self.driver.execute_script("return document.readyState") == "complete", "page did not load")

@@ -11,6 +11,7 @@ from monitoring.drift.binned import BinnedState
 from monitoring.drift.categories import CategoryState, aligned
 from monitoring.drift.class_histogram import ClassHistogramState
 from monitoring.drift.embedding import EmbeddingState, median_distance, random_features
+from monitoring.drift.moments import MomentState
 from monitoring.drift.sketch import SketchState
 from monitoring.drift.state import digest, state_from_bytes, to_bytes
 
@@ -120,3 +121,65 @@ def test_rows_with_nan_count_as_missing_and_a_flat_row_is_refused():
     assert (state.n, state.missing) == (1, 1)
     with pytest.raises(InvalidInput, match=r"give \(cases, width\)"):
         EmbeddingState.from_values([1.0, 2.0], bandwidth=1.0)
+
+
+@given(st.integers(0, 2**31), st.lists(st.integers(0, 40), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_embedding_sums_are_the_same_for_any_partition_in_any_order(seed, cuts):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(rng.normal(0, 3), rng.uniform(0.1, 5), size=(40, 7))
+    whole = EmbeddingState.from_values(rows, bandwidth=1.7, features=64)
+    parts = [EmbeddingState.from_values(part, bandwidth=1.7, features=64) for part in np.split(rows, sorted(cuts))]
+    merged = parts[-1]
+    for place in rng.permutation(len(parts) - 1):
+        merged = merged.merge(parts[place])
+    assert digest(merged) == digest(whole)
+
+
+@given(st.integers(0, 2**31), st.lists(st.integers(0, 60), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_class_histograms_and_categories_are_the_same_for_any_partition(seed, cuts):
+    rng = np.random.default_rng(seed)
+    labels, scores = rng.random(60) < 0.4, rng.random(60)
+    levels = rng.choice(["AP", "PA", "", "LL"], 60)
+    pieces = [np.split(values, sorted(cuts)) for values in (labels, scores, levels)]
+    classes = [ClassHistogramState.from_values(*part) for part in zip(*pieces[:2], strict=True)]
+    counted = [CategoryState.from_values(part) for part in pieces[2]]
+    for whole, parts in (
+        (ClassHistogramState.from_values(labels, scores), classes),
+        (CategoryState.from_values(levels), counted),
+    ):
+        merged = parts[0]
+        for place in 1 + rng.permutation(len(parts) - 1):
+            merged = parts[place].merge(merged)
+        assert digest(merged) == digest(whole)
+
+
+@given(st.integers(0, 2**31), st.lists(st.integers(0, 50), min_size=1, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_moments_agree_with_numpy_whatever_the_partition(seed, cuts):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(1000, 2, size=(50, 4))
+    merged = MomentState.from_values(np.empty((0, 4)))
+    for part in np.split(rows, sorted(cuts)):
+        merged = merged.merge(MomentState.from_values(part))
+    assert merged.centre == pytest.approx(rows.mean(axis=0), rel=1e-12)
+    assert merged.covariance == pytest.approx(np.cov(rows.T), rel=1e-9, abs=1e-9)
+    again = state_from_bytes(to_bytes(merged))
+    assert digest(again) == digest(merged)
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=15, deadline=None)
+def test_sketches_of_any_partition_agree_within_their_rank_error(seed):
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(2.0, size=20_000)
+    cuts = np.sort(rng.integers(0, values.size, 6))
+    states = [SketchState.from_values(part) for part in np.split(values, cuts)]
+    merged = states[0]
+    for place in 1 + rng.permutation(len(states) - 1):
+        merged = merged.merge(states[place])
+    positions, masses = merged.masses()
+    true = np.searchsorted(np.sort(values), positions, side="right") / values.size
+    assert np.abs(np.cumsum(masses) / masses.sum() - true).max() < 0.01
+    assert merged.n == values.size

@@ -65,13 +65,16 @@ def _duty(entry: Mapping[str, Any]) -> Duty:
 
 
 def duties_for(
-    duties: Iterable[Duty], *, event_kind: str, frameworks: Iterable[str], actors: Iterable[str], on: date
-) -> list[Duty]:
+    duties: Iterable[Duty], *, event_kind: str, frameworks: Iterable[str], actors: Iterable[str], on: date,
+    conditions: Iterable[str] | None = None,
+) -> list[Duty]:  # fmt: skip
     """Duties of these actors under these frameworks that an event of ``event_kind`` starts on the day ``on``.
 
-    Duties that apply only from a later day are left out; drafts stay in, marked by :attr:`Duty.live`.
+    Duties that apply only from a later day are left out; drafts stay in, marked by :attr:`Duty.live`. ``conditions``
+    names what holds for the system (:attr:`Duty.condition`); None leaves no duty out for its condition.
     """
     wanted, who = set(frameworks), set(actors)
+    holds = None if conditions is None else {"any_device", *conditions}
     return [
         duty
         for duty in duties
@@ -79,4 +82,5 @@ def duties_for(
         and duty.framework in wanted
         and duty.actor in who
         and (duty.applies_from is None or duty.applies_from <= on)
+        and (holds is None or duty.condition in holds)
     ]

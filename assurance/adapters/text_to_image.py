@@ -1,0 +1,218 @@
+"""Latent diffusion from a text (Stable Diffusion checkpoints): RoentGen and MINIM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from assurance.adapters.cross_attention import RecordingCrossAttention
+from assurance.adapters.extras import needed
+from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, within_memory
+from assurance.adapters.weights_files import folder_sha256, read_json, read_state_dict, refuse_broken
+from assurance.evidence.errors import InvalidInput
+
+PARTS = ("unet", "vae", "text_encoder")
+MOST_STEPS = 1000
+
+
+class TextToImage(LoadedModel):
+    """A generator: ``predict(None, Prompt(text=...))`` draws; ``forward`` is one step of noise prediction.
+
+    ``network`` is the U-Net. ``forward`` takes latents (B, C, h, w) and predicts their noise for the text at the first
+    timestep of the schedule, differentiably with respect to the latents.
+    """
+
+    task = "generation"
+    input_kind = "none"
+    prompt_types = ("text",)
+    steps = 50
+    guidance = 7.5
+
+    def __init__(self, pipeline: Any, *, weights_sha256: str, device: str = "cpu") -> None:
+        super().__init__(pipeline.unet, weights_sha256=weights_sha256, device=device)
+        for part in (pipeline.vae, pipeline.text_encoder):
+            part.eval().requires_grad_(False)
+        self.pipeline = pipeline.to(self.device)
+        self.pipeline.set_progress_bar_config(disable=True)
+
+    @property
+    def contract(self) -> Contract:
+        side = int(self.network.config.sample_size)  # type: ignore[union-attr,arg-type,operator]
+        pixels = side * int(self.pipeline.vae_scale_factor)
+        return Contract(
+            inputs="a text prompt and a seed",
+            outputs=f"image ({pixels}, {pixels}), grey value 0..1",
+            input_shape=(int(self.network.config.in_channels), side, side),  # type: ignore[union-attr,arg-type,operator]
+            output_unit="noise",
+        )
+
+    def prepare(self, image: Any) -> torch.Tensor:
+        """Latents (1, C, h, w) drawn with the seed ``image``, a whole number."""
+        if not isinstance(image, int | np.integer) or image < 0:
+            raise InvalidInput("bad_seed", f"{self.key} starts from noise: give a seed, a whole number of 0 or more")
+        generator = torch.Generator().manual_seed(int(image))
+        latents = torch.randn((1, *self.contract.input_shape), generator=generator)
+        return (latents * self.pipeline.scheduler.init_noise_sigma).to(self.device)
+
+    def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        scheduler = self.pipeline.scheduler
+        scheduler.set_timesteps(self.steps)
+        time = scheduler.timesteps[0]
+        text = self.text_states((prompt or Prompt()).checked_text()).expand(len(inputs), -1, -1)
+        scaled = scheduler.scale_model_input(inputs, time)
+        return self.network(scaled, time, encoder_hidden_states=text).sample  # type: ignore[no-any-return]
+
+    def text_states(self, text: str) -> torch.Tensor:
+        """The text encoder's states (1, tokens, width)."""
+        tokenizer = self.pipeline.tokenizer
+        tokens = tokenizer(
+            text, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+        )
+        return self.pipeline.text_encoder(tokens.input_ids.to(self.device))[0]  # type: ignore[no-any-return]
+
+    def tokens(self, text: str) -> list[str]:
+        """The text's tokens by their place in the cross-attention maps; the first is the start token."""
+        tokenizer = self.pipeline.tokenizer
+        ids = tokenizer(text, max_length=tokenizer.model_max_length, truncation=True).input_ids
+        return [str(token) for token in tokenizer.convert_ids_to_tokens(ids)]
+
+    @within_memory
+    def predict(self, image: Any, prompt: Prompt | None = None) -> Prediction:
+        return self.generate((prompt or Prompt()).checked_text(), seed=0 if image is None else int(image))
+
+    @torch.inference_mode()
+    def generate(
+        self, text: str, *, seed: int = 0, steps: int | None = None, guidance: float | None = None
+    ) -> Prediction:
+        """Draw one image. The same text, seed, steps and guidance give the same image on the same machine."""
+        steps, guidance = self.steps if steps is None else steps, self.guidance if guidance is None else guidance
+        if not 1 <= steps <= MOST_STEPS:
+            raise InvalidInput("bad_steps", f"steps {steps}: give 1 to {MOST_STEPS}")
+        if not 0 <= guidance <= 50:
+            raise InvalidInput("bad_guidance", f"guidance {guidance:g}: give 0 to 50")
+        output = self.pipeline(
+            Prompt(text=text).checked_text(), num_inference_steps=steps, guidance_scale=guidance,
+            latents=self.prepare(seed), output_type="np",
+        )  # fmt: skip
+        picture = np.asarray(output.images[0], dtype=np.float32).mean(axis=2)
+        settings = {
+            "text": text, "seed": seed, "steps": steps, "guidance": guidance,
+            "scheduler": type(self.pipeline.scheduler).__name__, "n_tokens": len(self.tokens(text)),
+            "scheduler_config": {key: value for key, value in self.pipeline.scheduler.config.items() if key[0] != "_"},
+        }  # fmt: skip
+        return Prediction(image=picture, settings=settings)
+
+    @contextmanager
+    def recorded_cross_attention(self) -> Iterator[dict[str, list[torch.Tensor]]]:
+        """Collect, by layer, the maps of every step inside: (B, tokens, cells), the mean over heads.
+
+        With guidance the batch holds the empty text first and the prompt last.
+        """
+        unet: Any = self.network
+        kept = dict(unet.attn_processors)
+        found: dict[str, list[torch.Tensor]] = {}
+        unet.set_attn_processor({
+            name: RecordingCrossAttention(found, name) if ".attn2." in name else processor
+            for name, processor in kept.items()
+        })  # fmt: skip
+        try:
+            yield found
+        finally:
+            unet.set_attn_processor(kept)
+
+    def feature_layer(self) -> nn.Module:
+        return self.network.mid_block  # type: ignore[union-attr,return-value]
+
+
+class RoentGen(TextToImage):
+    key = "roentgen"
+    modalities = ("CR", "DX")
+    licence = "CreativeML OpenRAIL-M, gated with the MIMIC-CXR credentials"
+    source = "StanfordMIMI/RoentGen, StanfordAIMI/roent-gen-v1-0"
+    checkpoint_layout = (
+        "diffusers StableDiffusionPipeline folder (model_index.json, unet/, vae/, text_encoder/, tokenizer/)"
+    )
+    steps = 75
+    guidance = 4.0
+
+
+class Minim(TextToImage):
+    key = "minim"
+    modalities = ("OP", "CR", "OPT", "MR", "CT")
+    licence = "none given by its authors"
+    source = "WithStomach/MINIM; its base is CompVis/stable-diffusion-v1-4"
+    checkpoint_layout = "a folder with unet/ per modality, beside base/, a StableDiffusionPipeline folder"
+    steps = 100
+    guidance = 7.5
+
+
+def load_roentgen(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> RoentGen:
+    """Read a pipeline's folder. See :func:`pipeline_from`."""
+    pipeline, digest = pipeline_from(weights, sha256=sha256)
+    return RoentGen(pipeline, weights_sha256=digest, device=device)
+
+
+def load_minim(weights: Path, *, sha256: str | None = None, device: str = "cpu", base: Path | None = None) -> Minim:
+    """Read ``unet/`` in ``weights`` into the pipeline of ``base``, by default ``weights/base``."""
+    base = base or weights / "base"
+    if not base.is_dir():
+        raise InvalidInput("no_weights", f"{base} is not a folder: put the base pipeline (stable-diffusion-v1-4) there")
+    pipeline, digest = pipeline_from(base, sha256=sha256, unet=weights / "unet")
+    return Minim(pipeline, weights_sha256=digest, device=device)
+
+
+def pipeline_from(folder: Path, *, sha256: str | None, unet: Path | None = None) -> tuple[Any, str]:
+    """A ``StableDiffusionPipeline`` from a local folder and the hash over its weights; nothing is fetched or run.
+
+    Raises
+    ------
+    InvalidInput
+        ``no_description`` (no model_index.json), ``other_model``, ``no_weights``, ``unsafe_weights``,
+        ``broken_weights``, ``other_weights`` (hash).
+    Unavailable
+        ``extra_missing`` without diffusers.
+    """
+    diffusers = needed("diffusers", extra="diffusion")
+    needed("transformers", extra="diffusion")
+    index = read_json(folder / "model_index.json", what="diffusers' description of the pipeline")
+    if index.get("_class_name") != "StableDiffusionPipeline":
+        raise InvalidInput(
+            "other_model", f"{folder} holds a {index.get('_class_name')}: a StableDiffusionPipeline is needed"
+        )
+    files = [weights_file(unet if part == "unet" and unet else folder / part) for part in PARTS]
+    root = folder if unet is None else Path(unet.parent)
+    digest = folder_sha256(root, [file for file in files if root in file.parents])
+    if sha256 is not None and digest != sha256:
+        raise InvalidInput("other_weights", f"{folder} has SHA-256 {digest[:12]}…, expected {sha256[:12]}…")
+    for file in files:
+        refuse_broken(read_state_dict(file), what=file.parent.name)
+    options: dict[str, Any] = {"safety_checker": None, "requires_safety_checker": False, "local_files_only": True}
+    try:
+        if unet is not None:
+            options["unet"] = diffusers.UNet2DConditionModel.from_pretrained(unet, local_files_only=True)
+        pipeline = diffusers.StableDiffusionPipeline.from_pretrained(folder, **options)
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise InvalidInput(
+            "other_model", f"{folder} is no whole pipeline: {str(error).splitlines()[0][:240]}"
+        ) from error
+    return pipeline, digest
+
+
+def weights_file(folder: Path) -> Path:
+    """The weights of one part of a pipeline, safetensors before the old layout."""
+    names = (
+        "diffusion_pytorch_model.safetensors",
+        "model.safetensors",
+        "diffusion_pytorch_model.bin",
+        "pytorch_model.bin",
+    )
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise InvalidInput("no_weights", f"{folder} has none of {', '.join(names)}")

@@ -1,0 +1,31 @@
+"""All checks of one map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from assurance.evidence.errors import NotComputable
+from assurance.evidence.finding import Finding
+from explainability.faithfulness.catalogue import CHECKS
+from explainability.faithfulness.graded import Graded, refused
+
+
+def checks_of(effort: str) -> list[str]:
+    """Keys of the ``quick`` card (cheap checks, at most one further map each) or of ``full``."""
+    return [key for key, entry in CHECKS.items() if effort == "full" or entry.facts["quick"]]
+
+
+def grade(
+    graded: Graded, *, checks: Iterable[str] | None = None, seed: int = 0,
+    progress: Callable[[str], None] = lambda key: None, parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Finding]:  # fmt: skip
+    """One Finding for each check, also where it does not apply: then without value and with the reason."""
+    findings = []
+    for key in checks if checks is not None else checks_of("quick"):
+        progress(key)
+        try:
+            findings.append(CHECKS.load(key)(graded, seed=seed, **(parameters or {}).get(key, {})))
+        except NotComputable as reason:
+            findings.append(refused(graded, key, reason))
+    return findings

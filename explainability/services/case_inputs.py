@@ -1,0 +1,55 @@
+"""What stands beside a case's image: its spacing, its prompt, the reader's mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assurance.adapters.prompts import Prompt
+from assurance.evidence.errors import InvalidInput
+from assurance.models import CaseFile
+from assurance.services.artefacts import read_artefact
+from explainability.case_images import CaseImage, read_mask
+
+
+def with_spacing(image: CaseImage, facts: Mapping[str, Any]) -> CaseImage:
+    """The file's own spacing, else that of the case's facts (one number, or one for each axis)."""
+    given = facts.get("spacing_mm")
+    if image.spacing_mm is not None or given is None:
+        return image
+    axes = 3 if image.is_volume else 2
+    steps = [given] * axes if isinstance(given, int | float) else list(given)
+    if len(steps) != axes or not all(isinstance(step, int | float) and 0 < step < 1000 for step in steps):
+        raise InvalidInput("bad_spacing", f"spacing_mm is {given!r}: give {axes} positive numbers in mm")
+    return replace(image, spacing_mm=tuple(float(step) for step in steps))
+
+
+def prompt_of(facts: Mapping[str, Any]) -> Prompt | None:
+    """``prompt`` is a box (x0, y0, x1, y1) or a mapping with ``box`` or ``text``; None where the case has none."""
+    given = facts.get("prompt", facts.get("box"))
+    if not given:
+        return None
+    if isinstance(given, Mapping):
+        text = str(given.get("text", ""))
+        box = given.get("box")
+        return Prompt(box=_box(box) if box else None, text=text)
+    return Prompt(box=_box(given))
+
+
+def _box(given: Any) -> tuple[float, float, float, float]:
+    try:
+        x0, y0, x1, y1 = (float(edge) for edge in given)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("bad_prompt", f"the box is {given!r}: give four numbers x0, y0, x1, y1") from error
+    return x0, y0, x1, y1
+
+
+def truth_of(file: CaseFile | None, image: CaseImage) -> NDArray[np.bool_] | None:
+    if file is None:
+        return None
+    shape = image.pixels.shape if image.is_volume else image.pixels.shape[:2]
+    return read_mask(read_artefact(file.artefact), shape=shape, name="the reader's mask")

@@ -1,0 +1,171 @@
+"""One map from an image in memory: the attribution, its report card, its sentences and its picture. No database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assurance.adapters.protocol import LoadedModel, Prompt, Volume
+from assurance.evidence.errors import InvalidInput, NotComputable
+from assurance.evidence.finding import Finding
+from explainability.attribution.attribution import Attribution
+from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
+from explainability.attribution.overlay import overlay_png
+from explainability.attribution.question import Question
+from explainability.case_images import CaseImage
+from explainability.faithfulness.case_card import checks_of, grade
+from explainability.faithfulness.graded import Graded
+from explainability.faithfulness.map_signals import map_signals
+from explainability.faithfulness.perturbation_facts import PerturbationFact, masking_fact, strongest_region
+
+FILLS = {"classification": 32, "segmentation": 12}  # a prompted segmentation costs a hundred times a classifier's pass
+
+
+@dataclass(frozen=True)
+class GradedMap:
+    """What one call makes: the map, the Findings of its checks, its sentences, its scalars and its picture."""
+
+    attribution: Attribution
+    report_card: list[Finding]
+    statements: list[PerturbationFact]
+    signals: Mapping[str, float | None]
+    overlay: bytes
+    mask: NDArray[np.bool_] | None
+    prediction: Mapping[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def model_image(image: CaseImage) -> Any:
+    """A plane as its array; a volume with its spacing and axes, without which no model takes it."""
+    if not image.is_volume:
+        return image.pixels
+    spacing = tuple(image.spacing_mm) if image.spacing_mm else None
+    return Volume(image.pixels, spacing, image.axes or "RAS")  # type: ignore[arg-type]
+
+
+def graded_map(
+    model: LoadedModel, image: CaseImage, *, method: str, parameters: Mapping[str, Any] | None = None,
+    prompt: Prompt | None = None, truth: NDArray[np.bool_] | None = None, effort: str = "quick",
+    question: Question | None = None, other: Attribution | None = None, other_name: str = "",
+    progress: Callable[[str], None] = lambda step: None,
+) -> GradedMap:  # fmt: skip
+    """Make and grade one map.
+
+    Raises
+    ------
+    InvalidInput
+        About method, parameters, image, prompt and mask, each naming the value and what is allowed.
+    NotComputable
+        ``zero_map``, ``empty_mask``, ``not_finite``, ``out_of_memory``: an outcome to be stored with its reason.
+    """
+    entry = EXPLAINERS[method]
+    if model.task not in entry.facts["tasks"]:
+        allowed = ", ".join(key for key, other in EXPLAINERS.items() if model.task in other.facts["tasks"])
+        raise InvalidInput("other_task", f"{method} is not made for {model.task}: choose one of {allowed}")
+    if entry.facts["gradient"] and not model.differentiable:
+        raise InvalidInput("no_gradient", f"{model.key} gives no gradient: choose occlusion or kernel_shap")
+    settings = checked_parameters(method, parameters or {})
+    target, seed = settings.pop("target", None), settings.pop("seed", 0)
+    explain = entry.load()
+    progress("image")
+    asked = question or Question(model, model_image(image), target=target, prompt=prompt)
+    progress(entry.title)
+    attribution: Attribution = explain(model, asked.image, question=asked, seed=seed, **settings)
+
+    def again(other_question: Question) -> Attribution:
+        made: Attribution = explain(other_question.model, asked.image, question=other_question, seed=seed, **settings)
+        return made
+
+    own_mask = asked.predicted_mask()
+    region, region_name = (truth, "the reader's mask") if truth is not None else (own_mask, "the predicted mask")
+    graded = Graded(
+        asked, attribution, again, region=region, region_name=region_name if region is not None else "",
+        spacing_mm=image.spacing_mm, other=other, other_name=other_name,
+    )  # fmt: skip
+    findings = grade(graded, checks=checks_of(effort), seed=seed, progress=progress)
+    progress("perturbation facts")
+    statements, warnings = _statements(asked, attribution, region, region_name, seed)
+    signals: Mapping[str, float | None] = {}
+    try:
+        signals = map_signals(graded)
+    except NotComputable as reason:
+        warnings.append(reason.message)
+    progress("overlay")
+    box = prompt.box if prompt is not None else None
+    return GradedMap(
+        attribution=attribution, report_card=findings, statements=statements, signals=signals,
+        overlay=_overlay(image, attribution, region, box), mask=own_mask, prediction=_prediction(asked),
+        warnings=warnings,
+    )  # fmt: skip
+
+
+def _statements(
+    asked: Question, attribution: Attribution, region: NDArray[np.bool_] | None, region_name: str, seed: int
+) -> tuple[list[PerturbationFact], list[str]]:
+    fills = FILLS[asked.model.task]
+    found, warnings = [], []
+    regions: list[tuple[str, Callable[[], NDArray[np.bool_]]]] = [
+        ("the strongest tenth of the map", lambda: strongest_region(attribution))
+    ]
+    if region is not None:
+        grid = asked.to_grid(region)
+        regions += [(region_name, lambda: grid), (f"everything outside {region_name}", lambda: ~grid)]
+    for name, make in regions:
+        try:
+            found.append(masking_fact(asked, make(), name=name, n_fills=fills, seed=seed))
+        except NotComputable as reason:
+            warnings.append(reason.message)
+    return found, warnings
+
+
+def _prediction(asked: Question) -> dict[str, Any]:
+    import torch
+
+    with torch.inference_mode():
+        share = float(asked.shares(asked.inputs)[0])
+    return {"quantity": asked.share_name, "value": share, "target": asked.name, "f_x": asked.f_x, "unit": asked.unit}
+
+
+def _overlay(
+    image: CaseImage, attribution: Attribution, region: NDArray[np.bool_] | None,
+    box: tuple[float, float, float, float] | None,
+) -> bytes:  # fmt: skip
+    pixels, values = image.pixels, attribution.values
+    if image.is_volume:
+        weight = np.abs(values).sum(axis=(0, 1))
+        best = int(weight.argmax())
+        pixels, values = np.rot90(pixels[..., best]), np.rot90(values[..., best])
+        region = np.rot90(region[..., best]) if region is not None else None
+    elif pixels.ndim == 3:
+        pixels = pixels[..., :3].mean(axis=2)
+    return overlay_png(pixels, values, signed=attribution.signed, mask=region, box=box)
+
+
+def facts_of(made: GradedMap, *, model: LoadedModel, image_sha256: str, spacing_mm: Any) -> dict[str, Any]:
+    """What must stand beside a map so that it can be repeated: units, method, baseline, layer, target, hashes."""
+    attribution = made.attribution
+    return {
+        "method": attribution.method.key, "implementation": attribution.method.implementation,
+        "version": attribution.method.version, "parameters": dict(attribution.method.parameters),
+        "seed": attribution.method.seed, "target": attribution.target, "unit": attribution.unit,
+        "signed": attribution.signed, "f_x": attribution.f_x, "f_baseline": attribution.f_baseline,
+        "target_unit": attribution.target_unit, "baseline": attribution.baseline, "layer": attribution.layer,
+        "completeness_error": _plain(attribution.completeness_error), "shape": list(attribution.values.shape),
+        "grid": list(attribution.grid_values.shape), "spacing_mm": list(spacing_mm) if spacing_mm else None,
+        "image_sha256": image_sha256, "weights_sha256": model.weights_sha256, "adapter": model.key,
+        "prediction": dict(made.prediction), "signals": dict(made.signals), "warnings": made.warnings,
+        "extras": attribution.extras,
+    }  # fmt: skip
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _plain(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
