@@ -109,7 +109,7 @@ def measurement_report(images, *, score=0.83, volume_mm3=1500.0):
 
 def loose_report(*, cycle=False, **tags):
     """A report without template, codes or units where they belong, as vendors send them."""
-    report = base("1.2.840.10008.5.1.4.1.1.88.22", Modality="SR", **tags)
+    report = base("1.2.840.10008.5.1.4.1.1.88.33", Modality="SR", **tags)
     report.ValueType, report.CompletionFlag = "CONTAINER", "COMPLETE"
     score = item("NUM", "AI score")
     value = Dataset()

@@ -128,12 +128,11 @@ def _range(slices: Slices) -> tuple[float, float, bool]:
 
 def _bins(low: float, high: float, whole: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One bin for each whole number where they fit, else equal bins over the range."""
-    if whole:
-        centres = low + np.arange(BINS)
-        return centres, np.concatenate((centres - 0.5, [centres[-1] + 0.5]))
-    edges: NDArray[np.float64] = np.linspace(low, high if high > low else low + 1, BINS + 1)
-    centres: NDArray[np.float64] = (edges[:-1] + edges[1:]) / 2
-    return centres, edges
+    start, step = (low - 0.5, 1.0) if whole else (low, ((high - low) or 1.0) / BINS)
+    edges = start + step * np.arange(BINS + 1, dtype=np.float64)
+    if not whole:
+        edges[-1] = max(high, edges[-1])  # rounding must not leave the largest value outside
+    return (edges[:-1] + edges[1:]) / 2, edges
 
 
 def _quantile(counts: NDArray[np.int64], centres: NDArray[np.float64], share: float) -> float:

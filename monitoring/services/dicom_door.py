@@ -1,6 +1,7 @@
 """DICOM objects through the door: read one by one, each answered for, their values as rows of their cases."""
 
 import hashlib
+import math
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -168,9 +169,14 @@ def _rows_by_case(fresh: list[tuple[StudyPart, BinaryIO]], site: str) -> tuple[l
         for name, value in part.values.items():
             if row.get(name) is None:
                 row[name] = value
-            elif row[name] != value and name not in ("study_time",):
+            elif not _agree(row[name], value) and name != "study_time":
                 part.reading.odd("differs", name, f"{name} differs from another object of the study")
     return list(rows.values()), {case: at for at, case in enumerate(rows, start=1)}
+
+
+def _agree(first: Any, second: Any) -> bool:
+    numbers = isinstance(first, int | float) and isinstance(second, int | float)
+    return math.isclose(first, second, rel_tol=1e-3) if numbers else bool(first == second)
 
 
 def _keep(batch: PredictionBatch, part: StudyPart) -> StudyObject:

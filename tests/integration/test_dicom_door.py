@@ -64,7 +64,7 @@ def study():
     slices = [made.ct_slice(n, pixels=np.full((32, 32), 100 + n, dtype=np.uint16)) for n in range(3)]
     mask = np.zeros((3, 32, 32), dtype=bool)
     mask[:, 4:8, 4:8] = True
-    return slices, made.segmentation(mask, slices), made.measurement_report(slices)
+    return slices, made.segmentation(mask, slices), made.measurement_report(slices, volume_mm3=48 * 1.6)
 
 
 def test_a_study_becomes_one_row_of_its_case(client, deployment, head):
