@@ -57,7 +57,9 @@ def _measured(rows: int) -> Iterator[dict[str, Any]]:
         if batch.accepted != rows:
             raise RuntimeError(f"{batch.accepted} of {rows} rows went in")
     start = time.perf_counter()
-    again = accept_batch(_last, content=_parquet(rows, start=0), media_type="application/x-parquet", idempotency_key="2")
+    again = accept_batch(
+        _last, content=_parquet(rows, start=0), media_type="application/x-parquet", idempotency_key="2"
+    )
     yield record("parquet: all known already", rows, time.perf_counter() - start)
     if again.duplicates != rows:
         raise RuntimeError(f"{again.duplicates} of {rows} rows were found known")
@@ -211,6 +213,7 @@ class _database:  # noqa: N801 -- used as a function
 
     def __enter__(self) -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+        os.environ.setdefault("REDIS_URL", "memory://")  # jobs are called by hand here
         import django
 
         django.setup()
@@ -225,6 +228,7 @@ class _database:  # noqa: N801 -- used as a function
             if not server.running():
                 server.start()
                 self.server = server
+        connection.settings_dict["TEST"]["NAME"] = "vigil_bench"
         self.name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
 
     def __exit__(self, *error: object) -> None:

@@ -21,7 +21,7 @@ from monitoring.intake.columns import Refused
 from monitoring.intake.dicom.objects import StudyPart, read_object
 from monitoring.intake.image_quality import COLUMNS, quality_panel
 from monitoring.intake.json_rows import columns_of_rows
-from monitoring.models import Prediction, PredictionBatch, StudyObject
+from monitoring.models import CasePlace, Prediction, PredictionBatch, StudyObject
 from monitoring.services import spool
 from monitoring.services.intake import accept_columns
 
@@ -246,9 +246,11 @@ def measure_images(batch_id: Any) -> int:
 def _placed(batch: PredictionBatch, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The site that the case's stored row has: the image itself does not know the deployment's codes."""
     names = {pseudonym(batch.organisation_id, str(row["case_id"])): row for row in rows}
-    stored = Prediction.objects.filter(deployment=batch.deployment, case__in=list(names)).values_list("case", "site")
-    for case, site in stored:
-        names[case]["site"] = site
+    places = CasePlace.objects.filter(deployment=batch.deployment, case__in=list(names))
+    for case, study_time in places.values_list("case", "study_time"):
+        row = Prediction.objects.filter(deployment=batch.deployment, study_time=study_time, case=case).first()
+        if row is not None:
+            names[case]["site"] = row.site
     return [row for row in rows if row.get("site")]
 
 
