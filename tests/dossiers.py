@@ -143,7 +143,16 @@ def sources(*, windows: int = 4, seed: int = 3, **changes) -> tuple[Sources, dic
             share = replace(sensitivity(labels, scores, threshold=0.3), **place)
             found += [
                 area,
-                as_evidence("performance", replace(share, details={**share.details, "evaluation": "period"})),
+                as_evidence(
+                    "performance",
+                    replace(
+                        share,
+                        details={
+                            **share.details,
+                            "evaluation": {"start": start.isoformat(), "end": window.end.isoformat()},
+                        },
+                    ),
+                ),
             ]
     made = Sources(
         identity=identity(),

@@ -86,7 +86,7 @@ def _finds_a_flipped_byte(bundle: Path) -> bool:
         with zipfile.ZipFile(bundle) as before, zipfile.ZipFile(copy, "w") as after:
             for name in before.namelist():
                 content = bytearray(before.read(name))
-                if name.endswith("contents.json"):
+                if name == "dossier.json":
                     content[len(content) // 2] ^= 1
                 after.writestr(name, bytes(content))
         try:

@@ -3,6 +3,7 @@ last."""
 
 from __future__ import annotations
 
+from reporting.dossier import numbers
 from reporting.dossier.contents import Banner, Contents, Section
 from reporting.dossier.redaction import redacted
 from reporting.dossier.sections import s22_gaps
@@ -46,7 +47,7 @@ def banner(sources: Sources, made: list[Section]) -> Banner:
         worst = "ok" if states["ok"] > states["insufficient"] else "insufficient"
     newest = sorted(
         (item for item in sources.evidence if item.finding["state"] in ("act", "watch")),
-        key=lambda item: (_weight(item.kind), (item.finding.get("window") or {}).get("end", ""), item.id),
+        key=lambda item: (_weight(item.kind), (numbers.span(item.finding) or {}).get("end", ""), item.id),
         reverse=True,
     )
     notices = []

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
+from reporting.dossier import numbers
 from reporting.dossier.bundle import media_type
 from reporting.dossier.contents import Contents, Evidence
 from reporting.dossier.sections.shared import card_value
@@ -122,8 +123,8 @@ def _observation(item: Evidence, device: str) -> dict[str, Any]:
         "method": {"text": f"{f['method']['key']} {f['method']['implementation']} {f['method']['version']}"},
         "component": [{"code": {"text": "number of cases"}, "valueInteger": f["n_cases"]}],
     }
-    if f["window"]:
-        made["effectivePeriod"] = dict(f["window"])
+    if window := numbers.span(f):
+        made["effectivePeriod"] = dict(window)
     if f["value"] is None or item.suppressed:
         made["dataAbsentReason"] = {"text": item.suppressed or f["reason"]}
     else:

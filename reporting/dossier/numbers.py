@@ -55,6 +55,11 @@ def window(part: Mapping[str, Any] | None) -> str:
     return f"{day(part['start'])} to {day(part['end'])}"
 
 
+def span(finding: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The window of a Finding; of an evaluation made for a dossier, the dossier's period."""
+    return finding.get("window") or (finding.get("details") or {}).get("evaluation")
+
+
 def day(iso: str) -> str:
     return iso[:10]
 

@@ -25,6 +25,7 @@ from reporting.dossier.contents import (
     Facts,
     Figure,
     Heading,
+    Picture,
     Removed,
     Section,
     Table,
@@ -63,9 +64,15 @@ def _section(section: Section, *, level: int, salt: str) -> Section:
         if AUDIENCES.index(block.open_to) <= level:
             blocks.append(block)
         elif not isinstance(block, Heading):
-            what = getattr(block, "title", "") or type(block).__name__.lower()
+            what = _named(block)
             blocks.append(Removed(what=f"{what} (open to: {block.open_to})", sha256=block_hash(block, salt=salt)))
     return msgspec.structs.replace(section, blocks=blocks)
+
+
+def _named(block: AnyBlock) -> str:
+    """The title, where it cannot itself tell what was to be cut; the title of a picture names a case."""
+    title = "" if isinstance(block, Picture) else getattr(block, "title", "")
+    return title or type(block).__name__.lower()
 
 
 def _public(contents: Contents) -> None:
@@ -119,7 +126,8 @@ def _without(text: str, names: dict[str, str]) -> str:
 
 def _evidence(item: Evidence, names: dict[str, str]) -> Evidence:
     finding: dict[str, Any] = dict(_replaced(item.finding, names))
-    finding["details"] = {}
+    kept = ("evaluation",)  # the period is no detail of a group
+    finding["details"] = {name: finding["details"][name] for name in kept if name in finding["details"]}
     suppressed = ""
     if 0 < item.finding["n_cases"] < SMALL_CELL:
         suppressed = SUPPRESSED

@@ -31,12 +31,12 @@ class Pair:
 def _name(item: Evidence) -> tuple[str, str]:
     f = item.finding
     name = numbers.words(f["quantity"]) + (f" of {numbers.words(f['signal'])}" if f["signal"] else "")
-    return name, f"{numbers.stratum(f['stratum'])}, {numbers.window(f['window'])}"
+    return name, f"{numbers.stratum(f['stratum'])}, {numbers.window(numbers.span(f))}"
 
 
 def _place(item: Evidence) -> Place:
     f = item.finding
-    window = f["window"] or {}
+    window = numbers.span(f) or {}
     return (
         item.family,
         f["quantity"],

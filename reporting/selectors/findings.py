@@ -21,8 +21,12 @@ def evidence_of(
     whose = Q(deployment=None, version=version) | Q(deployment__in=deployments)
     rows = FindingRecord.objects.filter(whose & (windowed | Q(window_start=None)), superseded_by=None)
     names = {one.pk: one.name for one in deployments} if len(deployments) > 1 else {}
+    period = {"start": start.isoformat(), "end": end.isoformat()}
     found: dict[str, Evidence] = {}
     for row in rows.order_by("family", "quantity", "signal", "stratum", "window_start", "pk").iterator(chunk_size=2000):
+        evaluated = row.content["details"].get("evaluation")
+        if evaluated is not None and evaluated != period:
+            continue  # an evaluation that was made for another dossier
         kind = evidence_kind(row.family, row.content)
         digest = content_hash(row.content)  # of what is printed: the database may spell a number (-0.0) in another way
         found[digest[:12]] = Evidence(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from assurance.evidence.finding import Window
 from assurance.metrics.performance import performance_findings, reliability
 from assurance.metrics.prediction_table import PredictionTable, prediction_table
 from assurance.models import Deployment, FindingRecord
@@ -20,7 +19,6 @@ from reporting.dossier.recompute import ranks, roc_points
 from reporting.models import Dossier
 from reporting.selectors.labelled import LabelledCases
 
-ROLE = "period of the dossier"
 REPLICATES = 400
 
 
@@ -34,17 +32,15 @@ def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> 
     found = performance_findings(
         _table(cases), threshold=threshold, replicates=REPLICATES, limits=limits, interval="wilson"
     )
-    place: dict[str, Any] = {
-        "window": Window(dossier.start, dossier.end),
-        "model_version": str(dossier.version),
-        "signal": "score",
-    }
+    # Without a window of its own: these are no window of monitoring, and must not stand among its newest ones.
+    period = {"start": dossier.start.isoformat(), "end": dossier.end.isoformat()}
+    place: dict[str, Any] = {"model_version": str(dossier.version), "signal": "score"}
     if reference is not None:
         place["reference"] = f"{reference.name} {reference.sha256[:12]}"
         place["n_reference"] = reference.n_cases
     return [
         store_finding(
-            replace(finding, details={**finding.details, "evaluation": ROLE}, **place),
+            replace(finding, details={**finding.details, "evaluation": period}, **place),
             family="performance",
             deployment=deployment,
             version=dossier.version,

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import yaml
 from django.conf import settings
 
+from reporting.dossier import numbers
 from reporting.dossier.assemble import assemble
 from reporting.dossier.bundle import indented
 from reporting.dossier.charts.catalogue import draw
@@ -117,8 +118,8 @@ def _parquet(rows: list[Evidence]) -> bytes:
         columns[name] = [f[name] for f in findings]
     for side in ("low", "high", "level"):
         columns[f"interval_{side}"] = [(f["interval"] or {}).get(side) for f in findings]
-    columns["window_start"] = [(f["window"] or {}).get("start") for f in findings]
-    columns["window_end"] = [(f["window"] or {}).get("end") for f in findings]
+    columns["window_start"] = [(numbers.span(f) or {}).get("start") for f in findings]
+    columns["window_end"] = [(numbers.span(f) or {}).get("end") for f in findings]
     for name in ("stratum", "method", "null", "details"):
         columns[name] = [msgspec.json.encode(f[name]).decode() for f in findings]
     whole, real = pa.int64(), pa.float64()

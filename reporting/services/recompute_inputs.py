@@ -13,6 +13,7 @@ from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState, ReferenceSet, WindowRun
 from monitoring.windows import inputs
 from monitoring.windows.calendar import Span
+from reporting.dossier import numbers
 from reporting.dossier.contents import Evidence
 from reporting.dossier.recompute import FORMAT, VERSION, ranks, state_json
 from reporting.models import Dossier
@@ -146,7 +147,7 @@ def _rankings(
     found = []
     for item in evidence:
         f = item.finding
-        window, stratum = f["window"], f["stratum"]
+        window, stratum = numbers.span(f), f["stratum"]
         if (
             f["quantity"] != "auroc"
             or f["value"] is None

@@ -20,6 +20,7 @@ from assurance.models import Deployment, Submission
 from assurance.selectors.deployments import visible_deployments
 from assurance.selectors.submissions import visible_submissions
 from reporting.api import MEDIA_TYPES, file_response
+from reporting.dossier import numbers
 from reporting.models import Dossier
 from reporting.selectors.compare import contents_of
 from reporting.selectors.dossiers import visible_dossiers
@@ -98,6 +99,10 @@ def dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
                 contents = contents_of(found)
             except Unavailable as refusal:
                 messages.error(request, refusal.message)
+    failed = []
+    if contents is not None:
+        worst = [contents.evidence[key] for key in contents.banner.failed[:12]]
+        failed = [{"id": one.id, "finding": one.finding, "span": numbers.span(one.finding)} for one in worst]
     others = visible_dossiers(request.user).filter(version__model=found.version.model, status=Dossier.Status.READY)
     context = {
         "dossier": found,
@@ -105,7 +110,7 @@ def dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         "bundle": bundle,
         "contents": contents,
         "gaps": contents.gaps() if contents else [],
-        "failed": [contents.evidence[key] for key in contents.banner.failed[:12]] if contents else [],
+        "failed": failed,
         "others": others.exclude(pk=found.pk)[:20],
         "later": found.superseded_by.first(),
         "may_download": may(request.user, Action.DOWNLOAD_DOSSIER, found),

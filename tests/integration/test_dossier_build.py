@@ -17,14 +17,17 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.urls import reverse
+from PIL import Image
 
 from accounts.models import Organisation, Role
 from assurance.evidence.errors import InvalidInput
 from assurance.models import FindingRecord, Job
 from assurance.selectors.coverage import coverage_of, frameworks
-from assurance.services.artefacts import read_artefact
+from assurance.services.artefacts import read_artefact, store_artefact
+from explainability.models import Explanation
+from monitoring.services.plans import freeze_plan
 from monitoring.services.windows import compute_due
-from records.actor import SYSTEM
+from records.actor import SYSTEM, Actor
 from records.models import AuditEvent
 from reporting.dossier import contents as c
 from reporting.dossier import numbers
@@ -70,13 +73,15 @@ def text_of(path):
 
 def test_from_stored_cases_to_a_bundle_that_holds(watched, tmp_path):  # noqa: F811
     deployment, *_ = watched
+    plan = {"window_days": 14, "start": "2026-02-01", "limits": {"auroc": 0.6}, "second_opinion": False}
+    freeze_plan(deployment, plan, by=SYSTEM)
     compute_due(deployment, today=date(2026, 4, 1))
     dossier = built(deployment)
     assert dossier.status == Dossier.Status.READY, dossier.verification
     contents = thaw(read_artefact(dossier.contents))
 
     # every current finding of the period is in it, and every number on the pages is the database's
-    records = FindingRecord.objects.filter(deployment=deployment, superseded_by=None, window_start__isnull=False)
+    records = FindingRecord.objects.filter(deployment=deployment, superseded_by=None)
     assert set(contents.evidence) == {record.evidence_id for record in records} and len(contents.evidence) > 80
     pdf = read_artefact(dossier.pdf)
     path = tmp_path / "dossier.pdf"
@@ -169,7 +174,7 @@ def test_the_job_shows_progress_and_ends_ready(deployment):
     dossier.refresh_from_db()
     job = Job.objects.get(pk=dossier.job_id)
     assert (job.status, job.percent, job.step) == ("done", 100, "Ready")
-    assert dossier.status == Dossier.Status.READY and dossier.pages > 25
+    assert dossier.status == Dossier.Status.READY and dossier.pages > 15
 
 
 def test_frozen_contents_cannot_be_changed_and_no_dossier_deleted(deployment):
@@ -402,3 +407,40 @@ def test_the_authority_sees_a_dossier_once_its_file_is_submitted_and_its_downloa
     assert taken.status_code == 200 and taken.content == read_artefact(dossier.bundle)
     event = AuditEvent.objects.get(action="dossier.download", subject_id=str(dossier.pk))
     assert (event.person_id, event.role, event.new["form"]) == (regulator.pk, Role.REGULATOR_INTAKE, "zip")
+
+
+def test_pictures_of_patients_enter_only_the_hospitals_own_dossier(deployment, tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), "#406080").save(picture, "PNG")
+    hospital = deployment.organisation_id
+    overlay = store_artefact(picture.getvalue(), organisation_id=hospital, media_type="image/png")
+    Explanation.objects.create(
+        organisation_id=hospital,
+        deployment=deployment,
+        version=deployment.version,
+        case="c0ffee" * 5,
+        method="occlusion",
+        parameters_sha256="0" * 64,
+        status=Explanation.Status.DONE,
+        overlay=overlay,
+        origin="alarm:7",
+        finished_at=datetime(2026, 2, 10, tzinfo=UTC),
+        facts={"target": "finding", "shape": [1, 1, 48, 64], "spacing_mm": [0.5, 0.5]},
+    )
+    author = MembershipFactory(organisation=deployment.version.model.organisation, role=Role.DEVELOPER_AUTHOR)
+    developer = Actor(author.person_id, author.organisation_id, author.role)
+    qa = MembershipFactory(organisation=deployment.organisation, role=Role.HOSPITAL_QA)
+    own = Actor(qa.person_id, qa.organisation_id, qa.role)
+    for by, audience, shown in ((own, "regulator", 1), (own, "public", 0), (developer, "regulator", 0)):
+        made = build_dossier(deployment=deployment, audience=audience, by=by, **PERIOD)
+        made = run_build(Dossier.objects.get(pk=made.pk))
+        content = read_artefact(made.contents)
+        pictures = [b for s in thaw(content).sections for b in s.blocks if isinstance(b, c.Picture)]
+        bundle = zipfile.ZipFile(io.BytesIO(read_artefact(made.bundle)))
+        files = [name for name in bundle.namelist() if name.startswith("overlays/")]
+        assert (len(pictures), len(files)) == (shown, shown), (by.role, audience)
+        assert (b"c0ffee" in content) == bool(shown)
+        if shown:
+            assert bundle.read(files[0]) == picture.getvalue() and pictures[0].width_mm == 32
+            text = "\n".join(p.extract_text() for p in pypdf.PdfReader(io.BytesIO(read_artefact(made.pdf))).pages)
+            assert "10 mm" in text and "Warm colours" in text

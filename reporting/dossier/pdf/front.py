@@ -168,7 +168,7 @@ def failed_words(evidence: c.Evidence) -> list[str]:
     f = evidence.finding
     spread = numbers.interval(f["interval"]) or numbers.null_law(f["null"])
     where = ", ".join(
-        filter(None, (numbers.words(f["signal"]), numbers.stratum(f["stratum"]), numbers.window(f["window"])))
+        filter(None, (numbers.words(f["signal"]), numbers.stratum(f["stratum"]), numbers.window(numbers.span(f))))
     )
     value = "suppressed" if evidence.suppressed else numbers.with_unit(f["value"], f["unit"])
     return [evidence.id, f"{numbers.words(f['quantity'])} {value} ({spread}; n {f['n_cases']:,}): {where}"]
@@ -244,11 +244,11 @@ class ContentsPage(Flowable):  # type: ignore[misc]
         for key, title, level in self.rows:
             tall = _row_height(level)
             y -= tall
-            font, size, indent = (STRONG, 9.6, 0.0) if level == 0 else (BODY, 8.8, 22.0)
+            font, size, indent = (STRONG, 9.2, 0.0) if level == 0 else (BODY, 8.2, 22.0)
             shown = lines(title, font, size, self._wide - indent - 60)[0]
             canvas.mark("TOCI")
             canvas.setFillColor(looks.INK if level == 0 else looks.SOFT)
-            write(canvas, indent, y + 4, shown, font=font, size=size)
+            write(canvas, indent, y + 3.4, shown, font=font, size=size)
             canvas.unmark()
             canvas.mark_artefact()
             canvas.setStrokeColor(looks.RULE)
@@ -256,7 +256,7 @@ class ContentsPage(Flowable):  # type: ignore[misc]
             canvas.line(indent, y + 0.5, self._wide, y + 0.5)
             canvas.unmark()
             canvas.linkRect("", key, (0, y, self._wide, y + tall), relative=1, thickness=0)
-            numbers_at.append((y + 4, key, level))
+            numbers_at.append((y + 3.4, key, level))
         canvas.mark("TOCI")
         canvas.doForm(f"contents-{self.number}")
         canvas.unmark()
@@ -265,7 +265,7 @@ class ContentsPage(Flowable):  # type: ignore[misc]
 
 
 def _row_height(level: int) -> float:
-    return 18.0 if level == 0 else 13.6
+    return 15.4 if level == 0 else 11.2
 
 
 def contents_flowables(rows: list[tuple[str, str, int]], document: Any) -> Iterator[Flowable]:
@@ -292,5 +292,5 @@ def write_contents_numbers(canvas: Any, document: Any) -> None:
         for y, key, level in rows:
             page = document.page_of.get(key)
             canvas.setFillColor(looks.INK if level == 0 else looks.SOFT)
-            write(canvas, wide, y, str(page or "—"), font=STRONG if level == 0 else BODY, size=9.2, anchor="end")
+            write(canvas, wide, y, str(page or "—"), font=STRONG if level == 0 else BODY, size=8.8, anchor="end")
         canvas.endForm()

@@ -148,7 +148,7 @@ def result_row(evidence: c.Evidence) -> GridRow:
     name = numbers.words(finding["quantity"])
     parts = (numbers.words(finding["signal"]), numbers.stratum(finding["stratum"]), evidence.deployment)
     where = " · ".join(filter(None, parts))
-    told = [f"method {numbers.method(finding['method'])}", f"window {numbers.window(finding['window'])}"]
+    told = [f"method {numbers.method(finding['method'])}", f"window {numbers.window(numbers.span(finding))}"]
     reference = finding.get("reference")
     told.append(
         f"reference {reference or 'none'}" + (f" (n {finding['n_reference']:,})" if finding.get("n_reference") else "")

@@ -80,8 +80,8 @@ def _whole(items: list[Evidence]) -> list[Evidence]:
         if set(f["stratum"]) - {"set", "compared"}:
             continue
         key = (f["quantity"], str(sorted(f["stratum"].items())))
-        end = (f["window"] or {}).get("end", "")
-        if key not in newest or end >= (newest[key].finding["window"] or {}).get("end", ""):
+        end = (numbers.span(f) or {}).get("end", "")
+        if key not in newest or end >= (numbers.span(newest[key].finding) or {}).get("end", ""):
             newest[key] = item
     return list(newest.values())
 
@@ -89,7 +89,7 @@ def _whole(items: list[Evidence]) -> list[Evidence]:
 def _words(item: Evidence) -> str:
     f = item.finding
     where = f" ({numbers.stratum(f['stratum'])})" if f["stratum"] else ""
-    return f"{numbers.words(f['quantity'])}{where}, {numbers.window(f['window'])}"
+    return f"{numbers.words(f['quantity'])}{where}, {numbers.window(numbers.span(f))}"
 
 
 SECTION = SectionPlan(

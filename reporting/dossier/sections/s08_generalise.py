@@ -35,8 +35,8 @@ def _sites(sources: Sources) -> Iterator[AnyBlock]:
         by_quantity[item.finding["quantity"]].append(item)
     for place, (quantity, members) in enumerate(sorted(by_quantity.items()), start=1):
         rows = [i for i in members if "site" in i.finding["stratum"]]
-        newest = max(((i.finding["window"] or {}).get("end", "") for i in rows), default="")
-        rows = [i for i in rows if (i.finding["window"] or {}).get("end", "") == newest]
+        newest = max(((numbers.span(i.finding) or {}).get("end", "") for i in rows), default="")
+        rows = [i for i in rows if (numbers.span(i.finding) or {}).get("end", "") == newest]
         pooled = next((i for i in items if i.finding["quantity"] == f"pooled_{quantity}"), None)
         if len(rows) > 1 and place <= 8:
             yield figures.forest(rows, pooled, figure_id=f"F-08-{place}", title=f"{numbers.words(quantity)} by site")
