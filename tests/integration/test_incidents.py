@@ -188,7 +188,9 @@ def test_an_officer_opens_signs_a_report_and_closes_on_the_pages(client, deploym
         "aware_at": "2026-11-02T09:00", "time_zone": "Europe/Berlin", "frameworks": ["cfr-803"], "is_device": "on",
     })  # fmt: skip
     assert made.headers["Location"] == "/incidents/1"
-    assert "overdue by" in client.get("/incidents/1").content.decode()
+    first = client.get("/incidents/1").content.decode()
+    assert "overdue by" in first
+    assert "2026-11-02 09:00 Europe/Berlin" in first
     assert "Missed finding" in client.get("/incidents").content.decode()
     clock = Incident.objects.get().clocks.get(duty="dl-us-fac-death")
     address = f"/incidents/1/clocks/{clock.pk}/report"

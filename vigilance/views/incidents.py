@@ -1,7 +1,6 @@
 """Incidents: the list by what is due next, one incident with its clocks, and opening one from an alarm."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -87,7 +86,6 @@ def incident_page(request: HttpRequest, found: Incident, *, status: int = 200, *
         "incident": found, "clocks": clocks, "alarm": alarm, "events": events.order_by("pk"),
         "kind": catalogue.event_kinds().get(found.event_kind, found.event_kind),
         "owner": found.organisation_id in organisations, "handles": handles, "advice": duties,
-        "aware_local": found.aware_at.astimezone(ZoneInfo(found.time_zone)),
         "signatures": [(one, None) for one in signatures],
         "kind_form": KindForm(initial={"event_kind": found.event_kind}), "close_form": ReasonForm(),
     } | forms  # fmt: skip
