@@ -147,6 +147,14 @@ def test_a_date_is_set_only_where_the_law_names_none(deployment):
         set_due_date(opened(deployment).clocks.first(), due_at=due, reason="x", by=SYSTEM)
 
 
+def test_a_duty_that_binds_later_is_shown_as_advice_and_starts_no_clock(client, deployment):
+    incident = opened(deployment, "risk_found_by_deployer")
+    assert not incident.clocks.exists()
+    client.force_login(at_hospital(deployment))
+    assert "binding from 2028-08-02" in client.get(f"/incidents/{incident.number}").content.decode()
+    assert "binding from 2028-08-02" in client.get("/incidents/new").content.decode()
+
+
 def test_numbers_go_up_by_one(deployment):
     assert [opened(deployment).number for _ in range(3)] == [1, 2, 3]
 
