@@ -174,6 +174,10 @@ def test_gradicon_agrees_with_the_published_package(tmp_path):
     side = 72
     upstream = published.make_network([1, 1, side, side, side], include_last_step=True)
     shaken(upstream)
+    with torch.no_grad():
+        for module in upstream.modules():
+            if hasattr(module, "lastConv"):
+                module.lastConv.weight.mul_(0.05)  # fields of a few voxels, so that rounding is not blown up
     torch.save(upstream.regis_net.state_dict(), tmp_path / "Step_2_final.trch")
     model = unigradicon.load(tmp_path / "Step_2_final.trch", side=side)
     inputs = torch.nn.functional.avg_pool3d(torch.rand(1, 2, side, side, side), 5, 1, 2)
