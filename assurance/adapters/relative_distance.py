@@ -121,7 +121,9 @@ def localise(
     wanted = torch.stack([landmark.position for landmark in landmarks]).to(here)
     ways = begin.to(here).round()[:, None] + reach * torch.tanh(wanted[None] - here[:, None])
     coarse = ways.mean(dim=0).clamp(min=torch.zeros(3), max=shape - 1)
-    fine = step(position, volume, coarse, wanted, spacing_mm=spacing_mm, size=size).cpu().clamp(torch.zeros(3), shape - 1)
+    fine = (
+        step(position, volume, coarse, wanted, spacing_mm=spacing_mm, size=size).cpu().clamp(torch.zeros(3), shape - 1)
+    )
     if features is None or not all(landmark.features for landmark in landmarks):
         return fine
     found = [
