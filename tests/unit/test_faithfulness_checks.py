@@ -145,7 +145,7 @@ def test_a_marker_in_the_corner_is_exposed_by_card_and_sentences():
     corner[:4, :4] = True
     marker = masking_fact(graded_one.question, corner, name="the corner", n_fills=16)
     assert abs(inside.before - inside.after) < 0.1
-    assert marker.before - marker.after > 0.4
+    assert marker.before - marker.after > 0.3
     assert "Masking the corner" in marker.text
     assert "lowers the score for square" in marker.text
 
