@@ -67,7 +67,7 @@ ALLOWED: dict[Any, frozenset[Action]] = {
         {Action.SEE, Action.APPROVE_CARD, Action.SUBMIT, Action.SIGN, Action.DOWNLOAD_DOSSIER, Action.BUILD_DOSSIER,
          Action.SEE_TRAIL, Action.MANAGE_TOKENS, Action.HANDLE_INCIDENT}
     ),
-    Role.REGULATOR_INTAKE: frozenset(_REGULATOR | {Action.ASSESS}),
+    Role.REGULATOR_INTAKE: frozenset(_REGULATOR | {Action.ASSESS, Action.SIGN}),
     Role.REGULATOR_ASSESSOR: frozenset(_REGULATOR | {Action.ASSESS, Action.SIGN, Action.SEE_TRAIL}),
     Role.REGULATOR_DECIDER: frozenset(_REGULATOR | {Action.ASSESS, Action.DECIDE, Action.SIGN, Action.SEE_TRAIL}),
     Role.REGULATOR_OBSERVER: frozenset(_REGULATOR),

@@ -14,9 +14,13 @@ from ninja.responses import Status
 from accounts.api_auth import AUTH, caller
 from accounts.models import ApiToken
 from accounts.permissions import Action
+from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment, FindingRecord
+from monitoring.intake.formats import MOST_JSON_BYTES, encoding_of
+from monitoring.intake.unpack import unpacked
 from monitoring.models import PredictionBatch
 from monitoring.services import rejects
+from monitoring.services.fhir_door import accept_bundle, outcome_as_fhir
 from monitoring.services.intake import receive_batch
 from monitoring.services.labels import accept_label_stream
 from monitoring.services.spool import Limited
@@ -129,6 +133,20 @@ def send_labels(request: HttpRequest, deployment_id: UUID) -> Status:
     return Status(202, outcome)
 
 
+@router.post("/deployments/{deployment_id}/fhir", response={202: dict[str, Any]})
+def send_bundle(request: HttpRequest, deployment_id: UUID, site: str = "") -> Status:
+    """Send a FHIR R4 Bundle of Observation, DiagnosticReport, ImagingStudy and Provenance. What a Device made is a
+    prediction, what a person made a label; the answer is an OperationOutcome with one issue for each refused entry."""
+    deployment = deployment_for(request, deployment_id, Action.SEND_PREDICTIONS)
+    outcome = accept_bundle(
+        deployment, content=whole_body(request), site=site[:60], token=_token(request),
+        idempotency_key=request.headers.get("Idempotency-Key", ""),
+    )  # fmt: skip
+    if outcome.labels is not None:
+        start_windows(deployment)
+    return Status(202, outcome_as_fhir(outcome))
+
+
 @router.get("/deployments/{deployment_id}/findings", response=list[FindingOut])
 def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFilter]) -> list[FindingRecord]:
     """Current findings whose windows overlap ``from``..``to``, at most 5,000, oldest first."""
@@ -154,6 +172,15 @@ def body_of(request: HttpRequest) -> BinaryIO:
     promised = request.META.get("CONTENT_LENGTH") or ""
     length = int(promised) if str(promised).isdigit() else None
     return cast(BinaryIO, io.BufferedReader(Limited(cast(BinaryIO, request), promised=length), 2**18))
+
+
+def whole_body(request: HttpRequest) -> bytes:
+    """A body that is needed whole, unpacked, within the limit of a JSON document."""
+    encoding = encoding_of(request.headers.get("Content-Encoding", ""))
+    content = unpacked(body_of(request), encoding=encoding, most=MOST_JSON_BYTES).read(MOST_JSON_BYTES + 1)
+    if len(content) > MOST_JSON_BYTES:
+        raise InvalidInput("too_large", f"a bundle may have {MOST_JSON_BYTES} bytes: send it in parts")
+    return content
 
 
 def rejects_file(batch: PredictionBatch) -> StreamingHttpResponse:

@@ -1,8 +1,29 @@
 from assurance.models.artefacts import Artefact
+from assurance.models.cards import CardRevision, ModelCard
 from assurance.models.cases import CaseFile
 from assurance.models.deployments import Deployment
 from assurance.models.findings import FindingRecord
 from assurance.models.jobs import Job
+from assurance.models.proceedings import (
+    Answer,
+    Appeal,
+    Assessment,
+    Condition,
+    Decision,
+    ExitPaper,
+    InformationRequest,
+    PlanChange,
+    ProcessClock,
+    Publication,
+    RemarkInConfidence,
+    SuspensionProposal,
+)
 from assurance.models.registry import Model, ModelVersion
+from assurance.models.submissions import EvidenceItem, RequirementJudgement, SandboxPlan, StateChange, Submission
 
-__all__ = ["Artefact", "CaseFile", "Deployment", "FindingRecord", "Job", "Model", "ModelVersion"]
+__all__ = [
+    "Answer", "Appeal", "Artefact", "Assessment", "CardRevision", "CaseFile", "Condition", "Decision", "Deployment",
+    "EvidenceItem", "ExitPaper", "FindingRecord", "InformationRequest", "Job", "Model", "ModelCard", "ModelVersion",
+    "PlanChange", "ProcessClock", "Publication", "RemarkInConfidence", "RequirementJudgement", "SandboxPlan",
+    "StateChange", "Submission", "SuspensionProposal",
+]  # fmt: skip

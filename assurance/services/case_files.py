@@ -12,7 +12,7 @@ from assurance.evidence.errors import InvalidInput, Unavailable
 from assurance.models import CaseFile, Deployment
 from assurance.services.artefacts import read_artefact, store_artefact
 
-ARRAY_TYPE = "application/x-npz"
+ARRAY_TYPE = "application/x-npy"
 MOST_VALUES = 512**3
 
 
@@ -31,7 +31,7 @@ def keep_case_file(
             "bad_array", f"{role} of shape {values.shape} and type {values.dtype}: give numbers in 2 or 3 dimensions"
         )
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, values=values)
+    np.save(buffer, values, allow_pickle=False)
     artefact = store_artefact(
         buffer.getvalue(), organisation_id=deployment.organisation_id, media_type=ARRAY_TYPE,
         description=f"{role} of case {case[:12]}",
@@ -44,12 +44,11 @@ def keep_case_file(
 
 
 def read_case_array(file: CaseFile) -> NDArray[Any]:
-    """The array of a case file: our own npz, or any plain picture that Pillow reads (as grey values)."""
+    """The array of a case file: NumPy's format, or any plain picture that Pillow reads (as grey values)."""
     content = read_artefact(file.artefact)
     try:
         if file.artefact.media_type == ARRAY_TYPE:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                return np.asarray(stored["values"])
+            return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
         with Image.open(io.BytesIO(content)) as picture:
             return np.asarray(picture.convert("L"))
     except (OSError, ValueError, KeyError, UnidentifiedImageError) as error:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.models import Role
 from assurance.evidence.finding import State
 from assurance.services.method_pages import read_method
 
@@ -135,3 +136,51 @@ def link(name: str, *arguments: Any) -> str:
 @register.filter
 def get(mapping: dict[Any, Any] | None, key: Any) -> Any:
     return (mapping or {}).get(key)
+
+
+@register.simple_tag
+def mark(shape: str, words: str) -> SafeString:
+    """A state's shape and colour with other words: "Stale" in the colour of watch, "Current" in that of ok."""
+    picture = mark_safe(SHAPES[shape])  # noqa: S308 -- the constant above
+    text = str(words).replace("_", " ").capitalize()
+    return format_html(
+        '<span class="state state-{}"><svg viewBox="0 0 16 16" aria-hidden="true">{}</svg>{}</span>',
+        shape, picture, text,
+    )  # fmt: skip
+
+
+COVERAGE_SHAPES = {"met": "ok", "partial": "watch", "gap": "act", "not_applicable": "insufficient"}
+
+
+@register.simple_tag
+def coverage_state(value: str) -> SafeString:
+    """met, partial, gap or not applicable as shape, word and colour."""
+    return mark(COVERAGE_SHAPES[value], value)
+
+
+@register.filter
+def words(key: Any) -> str:
+    """``end_date`` as "end date"."""
+    return str(key).replace("_", " ")
+
+
+@register.filter
+def role_name(key: str) -> str:
+    """A role as people call it; "the instance" for its own steps."""
+    return dict(Role.choices).get(key, "the instance" if key == "system" else str(key))
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """Lists and named parts of a plan in one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(part)}" for name, part in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(plain(part) for part in value) or "none"
+    return {True: "yes", False: "no", None: "none", "": "none"}.get(value, str(value))
+
+
+@register.filter
+def pairs(text: str) -> list[tuple[str, str]]:
+    """``"key:Title,other:Title"`` for a short list that a template offers."""
+    return [(key, title) for key, _, title in (part.partition(":") for part in text.split(","))]

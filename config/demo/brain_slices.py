@@ -139,7 +139,7 @@ def segment(
             "site": one.scanner, "mask_area_ml": float(prediction.mask.sum()) * PIXEL_ML_PER_MM,
             "box_area_mm2": (x1 - x0) * (y1 - y0), "mask_box_share": float(prediction.mask.sum()) / ((x1 - x0) * (y1 - y0)),
             "mean_logit_inside": float(inside.mean()) if inside.size else None, "meta_software": one.software,
-            **{f"q_{name}": value for name, value in quality(one.image).items()},
+            **quality(one.image),
         }  # fmt: skip
         found.append(Segmented(one, row, prediction.mask, float(dice(one.truth, prediction.mask))))
         progress(place, len(slices))

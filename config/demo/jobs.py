@@ -22,7 +22,9 @@ def wait_for_jobs(supervisor: Supervisor, *, what: str, limit_s: float, tell: Ca
     until = time.monotonic() + limit_s
     shown = ""
     while True:
-        rows = list(Job.objects.filter(OPEN).order_by("queued_at").values_list("title", "status", "done_steps", "all_steps"))
+        rows = list(
+            Job.objects.filter(OPEN).order_by("queued_at").values_list("title", "status", "done_steps", "all_steps")
+        )
         if not rows:
             return
         running = [row for row in rows if row[1] == Job.Status.RUNNING] or rows
@@ -38,4 +40,7 @@ def wait_for_jobs(supervisor: Supervisor, *, what: str, limit_s: float, tell: Ca
 
 
 def failed_jobs() -> list[str]:
-    return [f"{title}: {reason}" for title, reason in Job.objects.filter(status=Job.Status.FAILED).values_list("title", "reason")]
+    return [
+        f"{title}: {reason}"
+        for title, reason in Job.objects.filter(status=Job.Status.FAILED).values_list("title", "reason")
+    ]

@@ -11,7 +11,9 @@ from assurance.evidence.errors import InvalidInput, Unavailable
 from assurance.models import Deployment
 
 
-def send(base_url: str, token: str, deployment: Deployment, rows: pd.DataFrame, *, what: str, key: str) -> dict[str, Any]:
+def send(
+    base_url: str, token: str, deployment: Deployment, rows: pd.DataFrame, *, what: str, key: str
+) -> dict[str, Any]:
     """POST ``rows`` to the deployment's ``predictions`` or ``labels`` and return the answer; a repeated key doubles none."""
     records = json.loads(rows.to_json(orient="records"))
     request = urllib.request.Request(  # noqa: S310 -- this instance's own address

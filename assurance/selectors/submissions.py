@@ -1,0 +1,46 @@
+"""Submissions as far as a person may look, and where each stands."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Organisation, Person
+from accounts.permissions import organisation_ids
+from assurance.models import EvidenceItem, Submission
+from assurance.models.submissions import UNSEEN_BY_HOSPITALS
+
+
+def visible_submissions(person: Person) -> "QuerySet[Submission]":
+    """A developer's own; a regulator's once submitted; a hospital's once there is something to commit to."""
+    kind: Any = Organisation.Kind
+    own = Q(organisation_id__in=organisation_ids(person))
+    received = Q(regulator_id__in=organisation_ids(person, kinds=[kind.REGULATOR]), submitted_at__isnull=False)
+    sites = organisation_ids(person, kinds=[kind.HOSPITAL])
+    at_ours = Submission.objects.filter(deployments__organisation_id__in=sites).exclude(state__in=UNSEEN_BY_HOSPITALS)
+    rows = Submission.objects.filter(own | received | Q(pk__in=at_ours.values("pk")))
+    return rows.select_related("organisation", "regulator", "version__model").distinct()
+
+
+def side_for(submission: Submission, person: Person) -> str:
+    """developer, regulator or hospital, in this order, or an empty text."""
+    mine = set(organisation_ids(person))
+    parties = submission.organisations()
+    for side, organisations in (
+        ("developer", parties["owner"]),
+        ("regulator", parties.get("regulator", set())),
+        ("hospital", parties.get("hospital", set())),
+    ):
+        if mine & organisations:
+            return side
+    return ""
+
+
+def evidence_seen_by(submission: Submission, side: str) -> "QuerySet[EvidenceItem]":
+    """All for the developer; for others what the snapshot holds and what came after it was submitted."""
+    rows = submission.evidence.filter(withdrawn_at=None).select_related("finding", "artefact", "author", "request")
+    if side == "developer":
+        return rows
+    held = [part["id"].removeprefix("item-") for part in (submission.snapshot or {}).get("evidence", [])]
+    in_snapshot = Q(pk__in=[int(key) for key in held if key.isdigit()])
+    after = Q(added_at__gte=submission.submitted_at) if submission.submitted_at else Q(pk__in=[])
+    return rows.filter(in_snapshot | after)

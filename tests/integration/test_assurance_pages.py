@@ -1,0 +1,158 @@
+"""Every page of the registry, the cards and the submissions: who sees it, and that it says what it should."""
+
+import pytest
+from django.urls import reverse
+
+from assurance.models import ModelCard
+from assurance.services.cards import publish_card, save_card
+from tests.factories import ModelFactory, ModelVersionFactory
+from tests.sandbox import activate, admit, answers_for, assess, fill, make_cast, submit
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path, settings):
+    settings.KEY_DIR = tmp_path / "keys"
+
+
+def pages_of(cast):
+    submission, version = cast.submission, cast.version
+    return {
+        "model_list": reverse("assurance:model_list"),
+        "model": reverse("assurance:model", args=[version.model.slug]),
+        "version": reverse("assurance:version", args=[version.pk]),
+        "bill": reverse("assurance:version_bill", args=[version.pk]),
+        "card": reverse("assurance:card", args=[version.pk]),
+        "difference": reverse("assurance:card_difference", args=[version.pk]),
+        "list": reverse("assurance:submission_list"),
+        "submission": reverse("assurance:submission", args=[submission.pk]),
+        "coverage": reverse("assurance:coverage", args=[submission.pk]),
+        "one": reverse("assurance:coverage", args=[submission.pk]) + "?framework=eu-ai-act",
+        "across": reverse("assurance:coverage_across", args=[submission.pk]),
+        "changes": reverse("assurance:submission_changes", args=[submission.pk]),
+    }
+
+
+def seen(client, person, address):
+    client.force_login(person)
+    return client.get(address).status_code
+
+
+def test_owner_regulator_and_hospital_see_every_page_and_a_stranger_none(client):
+    cast, other = make_cast(), make_cast()
+    submit(cast)
+    for person in ("author", "approver", "intake", "decider", "signatory"):
+        for name, address in pages_of(cast).items():
+            assert seen(client, cast.people[person], address) == 200, (person, name)
+    for person in ("author", "intake", "signatory"):
+        for name, address in pages_of(cast).items():
+            expected = 200 if name in ("model_list", "list") else 404
+            assert seen(client, other.people[person], address) == expected, (person, name)
+
+
+def test_a_regulator_and_a_hospital_see_no_draft(client):
+    cast = make_cast()
+    fill(cast)
+    address = pages_of(cast)["submission"]
+    assert seen(client, cast.people["author"], address) == 200
+    assert seen(client, cast.people["intake"], address) == 404
+    assert seen(client, cast.people["signatory"], address) == 404
+    cast.move("t02", "author")
+    cast.move("t04", "approver")
+    assert seen(client, cast.people["signatory"], address) == 200
+    assert seen(client, cast.people["decider"], address) == 404
+
+
+@pytest.mark.parametrize("stage", [assess, admit, activate])
+def test_the_workspace_opens_in_every_stage(client, stage):
+    cast = make_cast()
+    submit(cast)
+    for one in (assess, admit, activate):
+        one(cast)
+        if one is stage:
+            break
+    for person in ("author", "assessor", "decider", "qa"):
+        assert seen(client, cast.people[person], pages_of(cast)["submission"]) == 200
+
+
+def test_the_developer_never_sees_the_assessment_or_the_remarks(client):
+    from assurance.services.proceedings import remark
+
+    cast = make_cast()
+    submit(cast)
+    assess(cast)
+    remark(cast.submission, text="Between ourselves: look at site two.", by=cast.actor("assessor"))
+    client.force_login(cast.people["assessor"])
+    assert b"Between ourselves" in client.get(pages_of(cast)["submission"]).content
+    client.force_login(cast.people["author"])
+    page = client.get(pages_of(cast)["submission"]).content
+    assert b"Between ourselves" not in page and b"Admit." not in page
+
+
+def test_a_card_is_public_only_when_it_was_opened(client):
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    address = pages_of(cast)["card"]
+    assert client.get(address).status_code == 302
+    publish_card(ModelCard.objects.get(), public=True, by=cast.actor("approver"))
+    page = client.get(address)
+    assert page.status_code == 200 and b"Revisions" not in page.content and b"Intended use" in page.content
+
+
+def test_the_editor_saves_one_answer_at_a_time_and_keeps_a_revision(client):
+    cast = make_cast()
+    client.force_login(cast.people["author"])
+    address = reverse("assurance:card_edit", args=[cast.version.pk])
+    assert client.get(address).status_code == 200
+    sent = {"field": "identity.name", "status": "answered", "value": "CXR helper"}
+    answer = client.post(address, sent, headers={"HX-Request": "true"})
+    assert b"Saved" in answer.content
+    refused = client.post(
+        address,
+        {"field": "identity.release_date", "status": "answered", "value": "soon"},
+        headers={"HX-Request": "true"},
+    )
+    assert b"give a date such as" in refused.content
+    client.post(address, {"publish": "1", "reason": "first words"})
+    card = ModelCard.objects.get()
+    assert card.latest().answers == {
+        "identity.name": {"status": "answered", "value": "CXR helper", "reason": "", "finding": None}
+    }
+    assert card.draft == {} and card.latest().reason == "first words"
+
+
+def test_every_section_of_the_editor_opens(client):
+    from assurance import regulation
+
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    for group in regulation.card_schema().groups:
+        page = client.get(reverse("assurance:card_edit", args=[cast.version.pk]) + f"?section={group.id}")
+        assert page.status_code == 200 and group.title.encode() in page.content
+
+
+def test_who_may_not_write_the_card_is_refused(client):
+    cast = make_cast()
+    submit(cast)
+    client.force_login(cast.people["assessor"])
+    assert client.get(reverse("assurance:card_edit", args=[cast.version.pk])).status_code == 403
+
+
+def test_a_newer_base_marks_every_descendant(client):
+    cast = make_cast()
+    author = cast.people["author"]
+    owner = cast.submission.organisation
+    foundation = ModelFactory(organisation=owner, kind="foundation")
+    base = ModelVersionFactory(model=foundation, version="1")
+    adapted = ModelVersionFactory(model=ModelFactory(organisation=owner, kind="adapted"), base=base)
+    device = ModelVersionFactory(model=ModelFactory(organisation=owner), base=adapted)
+    client.force_login(author)
+    for version in (adapted, device):
+        assert b"Base changed." not in client.get(reverse("assurance:version", args=[version.pk])).content
+    newer = ModelVersionFactory(model=foundation, version="2")
+    for version in (adapted, device):
+        assert b"Base changed." in client.get(reverse("assurance:version", args=[version.pk])).content
+    for version in (base, newer, cast.version):
+        assert b"Base changed." not in client.get(reverse("assurance:version", args=[version.pk])).content
