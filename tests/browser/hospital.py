@@ -71,7 +71,7 @@ def watched_deployment(hospital=None, developer=None):
     freeze_reference(deployment, name="Acceptance", description="acceptance cases of both sites", by=SYSTEM)
     plan = {
         "window_days": 14, "start": BEGIN.isoformat(), "numeric": ["w1_sd", "ks"], "limits": {"auroc": 0.8},
-        "second_opinion": False,
+        "second_opinion": False, "context": False,
     }  # fmt: skip
     freeze_plan(deployment, plan, by=SYSTEM)
     for window in range(WINDOWS):
