@@ -1,0 +1,49 @@
+"""Requests made from the OpenAPI document, right and wrong ones: never a 500, every refusal with code and sentence."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from accounts.models import Role
+from accounts.tokens import issue_token
+from tests.factories import DeploymentFactory, MembershipFactory, SiteFactory
+
+TYPES = ("text/csv", "application/json", "application/x-ndjson", "application/vnd.apache.parquet", "image/png")
+
+
+@pytest.fixture
+def api(db):
+    from config.wsgi import application
+
+    schemathesis.openapi.media_type("text/csv", st.binary(max_size=200))
+    for name in ("application/x-ndjson", "application/vnd.apache.parquet"):
+        schemathesis.openapi.media_type(name, st.binary(max_size=200))
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
+
+
+@pytest.fixture
+def access(db):
+    deployment = DeploymentFactory()
+    deployment.sites.add(SiteFactory(organisation=deployment.organisation, code="north"))
+    lead = MembershipFactory(organisation=deployment.organisation, role=Role.HOSPITAL_QA).person
+    secret = issue_token(
+        organisation=deployment.organisation, person=lead, name="x", verbs=["send_predictions", "see"]
+    )[1]  # fmt: skip
+    return str(deployment.pk), {"Authorization": f"Bearer {secret}"}
+
+
+lazy = schemathesis.pytest.from_fixture("api").include(path_regex=r"/(predictions|labels|fhir|findings|batches/.*)$")
+
+
+@lazy.parametrize()
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_request_of_the_document_ends_in_a_500(case, access):
+    deployment, head = access
+    if "deployment_id" in (case.path_parameters or {}):
+        case.path_parameters["deployment_id"] = deployment
+    answer = case.call(headers=head)
+    assert answer.status_code < 500, answer.text
+    if answer.status_code == 422:
+        told = answer.json()
+        assert told.get("code") or told.get("detail")
