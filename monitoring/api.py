@@ -1,7 +1,7 @@
 """The monitoring app's HTTP interface: predictions and labels in, findings out."""
 
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -168,12 +168,22 @@ def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFi
     rows = FindingRecord.objects.filter(deployment=deployment, superseded_by=None)
     for name, value in (("signal", filters.signal), ("stratum", filters.stratum), ("quantity", filters.quantity)):
         if value is not None:
+            if "\x00" in value:
+                raise InvalidInput("bad_filter", f"{name} holds a NUL character: give text")
             rows = rows.filter(**{name: value})
     if filters.start:
-        rows = rows.filter(window_end__gt=filters.start)
+        rows = rows.filter(window_end__gt=_utc(filters.start))
     if filters.end:
-        rows = rows.filter(window_start__lt=filters.end)
+        rows = rows.filter(window_start__lt=_utc(filters.end))
     return list(rows[:5000])
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC; one without zone is taken as UTC. Offsets that a clock can show and a database cannot are brought in."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput("bad_time", f"{moment} lies outside the years 1 to 9999") from error
 
 
 def _token(request: HttpRequest) -> ApiToken | None:

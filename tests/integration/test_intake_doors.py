@@ -91,9 +91,10 @@ def by_folder(deployment, log, tmp_path, client):
     log[:120].to_csv(folder / "a.csv", index=False)
     log[120:].to_parquet(folder / "b.parquet")
     (folder / "notes.txt").write_text("no predictions")
-    watcher = Watcher(deployment, folder, say=lambda text: None)
+    told = []
+    watcher = Watcher(deployment, folder, say=told.append)
     assert watcher.look() == 0  # it may still grow
-    assert watcher.look() == 3
+    assert watcher.look() == 3, told
     assert sorted(path.name for path in (folder / "done").iterdir()) == ["a.csv", "b.parquet"]
     assert "no file that can be taken in" in (folder / "refused" / "notes.txt.txt").read_text()
     assert watcher.look() == 0
