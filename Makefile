@@ -29,6 +29,7 @@ check: $(INSTALLED_DEV)
 	$(BIN)/python -m scripts.check_migrations
 	$(BIN)/python -m scripts.check_docs
 	$(BIN)/python -m scripts.check_deploy
+	$(BIN)/python -m scripts.check_dependencies
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m scripts.bench

@@ -21,7 +21,7 @@ from vigilance.models import Incident, ReportingClock
 
 DEFAULT_FRAMEWORKS = ("eu-mdr", "eu-ai-act", "uk-pms", "cfr-803", "gdpr")
 DEFAULT_ACTORS = ("manufacturer", "provider", "deployer", "user_facility", "controller")
-NUMBERING_LOCK = 7_283_002
+NUMBERING_LOCK = 7_283_004
 
 
 @transaction.atomic

@@ -136,7 +136,8 @@ def _instance(explanation: Explanation) -> Actor:
 def _computed(explanation: Explanation, models: Any, progress: Callable[[str], None]) -> dict[str, Any]:
     # torch is needed from here on only: doors that ask for a map must not load it.
     from explainability.case_images import read_case_image
-    from explainability.services.case_inputs import prompt_of, truth_of, with_spacing
+    from explainability.services.case_inputs import fixed_of, prompt_of, references_for, truth_of, with_spacing
+    from explainability.services.kept_parts import kept_parts
     from explainability.services.loaded_models import LoadedModels
     from explainability.services.map_files import MEDIA_TYPE, pack_map
     from explainability.services.mapping import facts_of, graded_map
@@ -152,11 +153,12 @@ def _computed(explanation: Explanation, models: Any, progress: Callable[[str], N
     parameters = dict(explanation.parameters)
     effort = parameters.pop("effort", "quick")
     other, other_name = other_map(explanation)
-    made = graded_map(
-        model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
-        truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
-        progress=progress,
-    )  # fmt: skip
+    with kept_parts(explanation) as kept:
+        made = graded_map(
+            model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
+            truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
+            fixed=fixed_of(image_file), references=references_for(explanation), kept=kept, progress=progress,
+        )  # fmt: skip
     facts = facts_of(made, model=model, image_sha256=image_file.artefact.sha256, spacing_mm=image.spacing_mm)
     packed = pack_map(made.attribution, mask=made.mask, facts=facts)
     name = f"{explanation.method} of {explanation.case[:12]}"

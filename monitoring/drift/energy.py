@@ -21,7 +21,7 @@ def energy(
 
     Without the division it would change with the unit of the signal. ``reference`` (n,) and ``current`` (m,) are rows
     of numbers or numeric states; NaN counts as missing. The null law is the Brownian-bridge limit for this reference,
-    4,000 draws by ``seed`` (Székely & Rizzo 2013, Journal of Statistical Planning and Inference 143:1249).
+    10,000 draws by ``seed`` (Székely & Rizzo 2013, Journal of Statistical Planning and Inference 143:1249).
     """
     first, second = distribution(reference, name="reference"), distribution(current, name="current")
     refused = not_comparable("energy", first, second, row=thresholds.ENERGY, seed=seed)

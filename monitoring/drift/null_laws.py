@@ -12,7 +12,7 @@ from assurance.evidence.finding import NullLaw
 from monitoring.drift.distribution import Distribution
 
 LEVELS = (0.5, 0.95, 0.99, 0.999)
-DRAWS = 4000
+DRAWS = 10_000
 BRIDGE_POINTS = 200
 
 
@@ -61,21 +61,26 @@ def _exact_ks(value: float, n: int, m: int) -> float:
 def wasserstein_bridge(value: float, *, reference: Distribution, n: int, m: int, seed: int) -> NullLaw:
     """W1/σ under no drift: √(1/n + 1/m) · ∫|B(F(x))|dx / σ with B a Brownian bridge (del Barrio, Giné & Matrán 1999).
 
-    4,000 bridges on 200 quantile points of the reference, by ``seed``; the p-value is (1 + #{≥}) / (1 + draws).
+    10,000 bridges on 200 shares, by ``seed``; the p-value is (1 + #{≥}) / (1 + draws).
     """
-    base = _bridge_draws(_Key(reference), seed)[0]
-    draws = base * np.sqrt(1 / n + 1 / m)
-    quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
-    p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
-    return NullLaw(law="Brownian bridge, 4000 draws", quantiles=quantiles, p_value=p_value)
+    return _sorted_law(_bridge_draws(reference, seed)[0] * np.sqrt(1 / n + 1 / m), value)
 
 
 def energy_bridge(value: float, *, reference: Distribution, n: int, m: int, seed: int) -> NullLaw:
     """√(2∫(F − G)²dx/σ) under no drift: √((1/n + 1/m)·2∫B(F(x))²dx/σ) with B a Brownian bridge."""
-    draws = np.sqrt(_bridge_draws(_Key(reference), seed)[1] * (1 / n + 1 / m))
-    quantiles = {_name(level): float(np.quantile(draws, level)) for level in LEVELS}
-    p_value = (1 + int((draws >= value).sum())) / (1 + draws.size)
-    return NullLaw(law="Brownian bridge, 4000 draws", quantiles=quantiles, p_value=p_value)
+    return _sorted_law(np.sqrt(_bridge_draws(reference, seed)[1] * (1 / n + 1 / m)), value)
+
+
+def _sorted_law(draws: NDArray[np.float64], value: float) -> NullLaw:
+    places = [min(draws.size - 1, int(level * draws.size)) for level in LEVELS]
+    quantiles = {_name(level): float(draws[place]) for level, place in zip(LEVELS, places, strict=True)}
+    beyond = draws.size - int(np.searchsorted(draws, value, side="left"))
+    return NullLaw(law="Brownian bridge, 10,000 draws", quantiles=quantiles, p_value=(1 + beyond) / (1 + draws.size))
+
+
+def bridge_distances(reference: Distribution, *, seed: int) -> NDArray[np.float64]:
+    """W1/σ of 10,000 pairs without drift, divided by √(1/n + 1/m)."""
+    return _bridge_draws(reference, seed)[0]
 
 
 class _Key:
@@ -91,23 +96,32 @@ class _Key:
         return isinstance(other, _Key) and other.reference.digest == self.reference.digest
 
 
-@lru_cache(maxsize=512)
-def _bridge_draws(key: _Key, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """∫|B|dx/σ and 2∫B²dx/σ of each draw."""
+def _bridge_draws(reference: Distribution, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return _cached_draws(_Key(reference), seed)
+
+
+@lru_cache(maxsize=128)  # a reference is compared with many windows
+def _cached_draws(key: _Key, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """∫|B|dx/σ and 2∫B²dx/σ, B = B(F(x)), each sorted: sums over the bridges' own grid, weighed by quantile steps."""
     reference = key.reference
-    # Points crowd towards the tails, whose gaps are wide and would otherwise be lost.
-    grid = (1 - np.cos(np.pi * np.arange(BRIDGE_POINTS + 1) / BRIDGE_POINTS)) / 2
-    points = np.unique(reference.quantiles(grid))
-    if points.size < 2:
-        return np.zeros(DRAWS), np.zeros(DRAWS)
-    shares = reference.cdf(points[:-1])
-    gaps = np.diff(points)
-    rng = np.random.default_rng(seed)
-    steps = np.diff(np.concatenate(([0.0], shares, [1.0])))
-    walk = np.cumsum(rng.standard_normal((DRAWS, steps.size)) * np.sqrt(steps), axis=1)
-    bridge = walk[:, :-1] - shares * walk[:, -1:]
+    sizes, squares, edges = _bridges(seed)
+    steps = np.diff(reference.quantiles(edges)).astype(np.float32)
     sd = reference.sd or 1.0
-    return np.abs(bridge) @ gaps / sd, 2 * np.square(bridge) @ gaps / sd
+    distances, energies = sizes @ steps, squares @ steps
+    return np.sort(distances).astype(np.float64) / sd, 2 * np.sort(energies).astype(np.float64) / sd
+
+
+@lru_cache(maxsize=4)
+def _bridges(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """|B| and B² of 10,000 bridges on 200 shares, and the edges of the cells around these: one set for a seed."""
+    # Shares crowd towards 0 and 1, where the quantiles' steps are wide and would otherwise be lost.
+    grid = (1 - np.cos(np.pi * np.arange(BRIDGE_POINTS + 1) / BRIDGE_POINTS)) / 2
+    inner = grid[1:-1]
+    edges = np.concatenate(([0.0], (inner[1:] + inner[:-1]) / 2, [1.0]))
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.standard_normal((DRAWS, BRIDGE_POINTS)) * np.sqrt(np.diff(grid)), axis=1)
+    bridges = (walk[:, :-1] - inner * walk[:, -1:]).astype(np.float32)
+    return np.abs(bridges), np.square(bridges), edges
 
 
 def _name(level: float) -> str:

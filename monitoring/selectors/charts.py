@@ -168,15 +168,17 @@ RANKS = "CASE state WHEN 'act' THEN 3 WHEN 'watch' THEN 2 WHEN 'insufficient' TH
 STATES = ("ok", "insufficient", "watch", "act")
 
 
-def worst_cells(deployment: Deployment, *, stratum: str, start: datetime | None, end: datetime | None) -> list[Cell]:
-    """The worst state of each signal in each window, for the strip; counts of cases are no judgement and left out."""
+def worst_cells(
+    deployment: Deployment, *, stratum: str, quantities: Sequence[str], start: datetime | None, end: datetime | None
+) -> list[Cell]:  # fmt: skip
+    """The worst state of each signal in each window over these quantities, for the strip."""
     rows = _rows(
         f"SELECT family, signal, {SECONDS.format('window_end')}, max({RANKS}) FROM assurance_findingrecord "
-        f"WHERE deployment_id = %s AND stratum = %s AND quantity <> 'volume' AND {CURRENT} "
+        f"WHERE deployment_id = %s AND stratum = %s AND quantity = ANY(%s) AND {CURRENT} "
         "AND window_end > coalesce(%s, '-infinity'::timestamptz) "
         "AND window_end <= coalesce(%s, 'infinity'::timestamptz) "
         "GROUP BY family, signal, window_end ORDER BY family, signal, window_end",
-        [deployment.pk, stratum, start, end],
+        [deployment.pk, stratum, list(quantities), start, end],
     )
     return [Cell(family, signal, moment(at), STATES[rank]) for family, signal, at, rank in rows]
 

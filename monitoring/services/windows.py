@@ -9,18 +9,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from assurance.evidence.errors import NotComputable
-from assurance.evidence.finding import Finding, Method, State
+from assurance.evidence.finding import Finding
 from assurance.models import Deployment, FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.drift.state import state_from_bytes
+from monitoring.drift.update_markers import Marker
 from monitoring.models import DayState, Label, MonitoringPlan, ReferenceSet, WindowRun
 from monitoring.plan import Plan, read_plan
 from monitoring.services.alarms import raise_alarms
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 from monitoring.windows import inputs
-from monitoring.windows.calendar import Span, spans
-from monitoring.windows.compare import drift_findings
+from monitoring.windows.calendar import Span, calendar_spans, case_spans, rolling_spans, spans
+from monitoring.windows.cases import cases_of
+from monitoring.windows.findings import Reference, window_findings
+from monitoring.windows.markers import markers_of
 from monitoring.windows.performance import performance_findings
 
 Progress = Callable[[int, int, str], None]
@@ -43,11 +46,11 @@ def compute_due(deployment: Deployment, *, today: date, progress: Progress = lam
     if not due:
         return 0
     content = read_plan(plan.content)
-    states = {row.signal: state_from_bytes(bytes(row.content)) for row in reference.states.all()}
-    raw_reference = inputs.raw_values(deployment, span=None).get("", {}) if content.second_opinion else None
+    whole = _reference(deployment, reference, content)
+    markers = markers_of(deployment) if content.context else []
     for done, (span, digest) in enumerate(due):
         progress(done, len(due), f"{span.start} to {span.end}")
-        _compute(deployment, plan, content, reference, states, raw_reference, span, digest)
+        _compute(deployment, plan, content, whole, markers, span, digest)
     progress(len(due), len(due), "done")
     return len(due)
 
@@ -56,44 +59,56 @@ def due_spans(
     deployment: Deployment, plan: MonitoringPlan, reference: ReferenceSet, *, today: date
 ) -> list[tuple[Span, str]]:
     content = read_plan(plan.content)
-    first, last = inputs.days_of(deployment)
-    if first is None:
-        return []
     computed = {
         run.start: run.input_sha256
         for run in WindowRun.objects.filter(deployment=deployment, version=deployment.version, plan=plan)
     }
     found = []
-    for span in spans(anchor=content.start or first, days=content.window_days, last=last, today=today):
+    for span in plan_spans(deployment, content, today=today):
         digest = inputs.input_digest(deployment, span, plan.sha256, reference.sha256)
         if computed.get(span.start) != digest:
             found.append((span, digest))
     return found
 
 
+def plan_spans(deployment: Deployment, content: Plan, *, today: date) -> list[Span]:
+    """The complete windows of a plan over the cases that have come, oldest first."""
+    first, last = inputs.days_of(deployment)
+    if first is None:
+        return []
+    anchor = content.start or first
+    if content.window == "rolling":
+        return rolling_spans(
+            anchor=anchor, days=content.window_days, stride=content.stride_days, last=last, today=today
+        )
+    if content.window == "cases":
+        return case_spans(inputs.day_counts(deployment), anchor=anchor, cases=content.window_cases, today=today)
+    if content.window in ("day", "week", "month"):
+        return calendar_spans(content.window, anchor=anchor, last=last, today=today)
+    return spans(anchor=anchor, days=content.window_days, last=last, today=today)
+
+
+def _reference(deployment: Deployment, row: ReferenceSet, content: Plan) -> Reference:
+    states = {one.signal: state_from_bytes(bytes(one.content)) for one in row.states.all()}
+    cases = cases_of(deployment, None) if _needs_cases(content) else None
+    return Reference(row, states, cases, inputs.labelled(deployment, None, quantity="label"))
+
+
+def _needs_cases(content: Plan) -> bool:
+    return bool(content.second_opinion or content.context or content.strata or content.embedding or content.scores)
+
+
 def _compute(
-    deployment: Deployment, plan: MonitoringPlan, content: Plan, reference: ReferenceSet, states: dict[str, Any],
-    raw_reference: dict[str, Any] | None, span: Span, digest: str,
+    deployment: Deployment, plan: MonitoringPlan, content: Plan, reference: Reference, markers: list[Marker],
+    span: Span, digest: str,
 ) -> None:  # fmt: skip
     window = inputs.window_states(deployment, span)
-    raw = inputs.raw_values(deployment, span=span) if content.second_opinion else {}
+    cases = cases_of(deployment, span) if _needs_cases(content) else None
     counts = inputs.counts(deployment, span)
-    families = dict(deployment.signals.values_list("name", "family"))
     place: dict[str, Any] = {"window": span.window, "model_version": str(deployment.version)}
-    found: list[tuple[str, Finding]] = []
-    for stratum in sorted({stratum for stratum, _ in window.states}):
-        level = {"site": stratum.removeprefix("site=")} if stratum else {}
-        current = {signal: state for (where, signal), state in window.states.items() if where == stratum}
-        cases, patients = counts.get(stratum, (0, None))
-        for signal, finding in drift_findings(
-            states, current, plan=content, raw=raw.get(stratum), raw_reference=raw_reference
-        ):
-            placed = replace(
-                finding, signal=signal, stratum=level, reference=f"{reference.name} {reference.sha256[:12]}",
-                n_patients=patients, **place,
-            )  # fmt: skip
-            found.append((families.get(signal, "output"), placed))
-        found.append(("input", _volume(cases, patients, window.digest, level, place)))
+    found = window_findings(
+        deployment, span, window, plan=content, reference=reference, cases=cases, counts=counts, markers=markers
+    )
     found += [("performance", finding) for finding in _performance(deployment, content, span, place)]
     with transaction.atomic():
         records = [
@@ -101,14 +116,8 @@ def _compute(
             for family, finding in found
         ]
         _settle(deployment, plan, span, digest, window.day_states, counts.get("", (0, None))[0])
-        raise_alarms(deployment, records, plan=content)
-
-
-def _volume(cases: int, patients: int | None, digest: str, stratum: dict[str, str], place: dict[str, Any]) -> Finding:
-    return Finding(
-        quantity="volume", value=float(cases), unit="cases", state=State.OK, n_cases=cases, n_patients=patients,
-        method=Method("volume", "vigil", "1", {}), input_digest=digest, stratum=stratum, **place,
-    )  # fmt: skip
+        if span.disjoint:
+            raise_alarms(deployment, records, plan=content)
 
 
 def _performance(deployment: Deployment, content: Plan, span: Span, place: dict[str, Any]) -> list[Finding]:
@@ -126,7 +135,7 @@ def _performance(deployment: Deployment, content: Plan, span: Span, place: dict[
 
 def performance_span(content: Plan, span: Span) -> Span:
     """The last ``performance_days`` up to the window's end: truth is scarcer than predictions."""
-    days = max(content.performance_days or content.window_days, content.window_days)
+    days = max(content.performance_days, (span.end - span.start).days)
     return Span(span.end - timedelta(days=days), span.end)
 
 

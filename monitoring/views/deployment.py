@@ -22,7 +22,8 @@ from monitoring.selectors import charts
 from monitoring.selectors.charts import Step, Stream, moved_since
 from monitoring.selectors.fleet import LIMITS, alarms_of, open_jobs
 from monitoring.selectors.saved_views import saved_views
-from monitoring.views.words import BADGES, capital, name_of, place_name, signal_name, story
+from monitoring.services.plans import plan_of
+from monitoring.words import BADGES, SHORT_WORDS, capital, name_of, number, place_name, signal_name, story
 
 GROUPS = (
     ("volume", "Cases"), ("performance", "Realised performance"),
@@ -51,6 +52,13 @@ class Panel:
     quantity: str
     signal: str
 
+    @property
+    def rest(self) -> str:
+        """The newest window in a line, and why it has no verdict where it has none."""
+        unit = f" {self.unit}" if self.unit else ""
+        told = f"Last window: {number(self.last.value)}{unit}, n = {self.last.n_cases}"
+        return f"{told}: too few cases for a verdict" if self.state == "insufficient" else told
+
 
 @login_required
 def deployment(request: HttpRequest, slug: str) -> HttpResponse:
@@ -71,7 +79,8 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
     alarms = alarms_of(subject)
     axis = _axis(streams)
     groups, data = _groups(subject, streams, axis, alarms) if axis else ([], {})
-    cells = charts.worst_cells(subject, stratum=stratum, start=begin, end=end) if newest else []
+    judged = [quantity for quantity in wanted if quantity != "volume"]  # a count of cases is no judgement
+    cells = charts.worst_cells(subject, stratum=stratum, quantities=judged, start=begin, end=end) if newest else []
     rows, ends = _strip_rows(cells)
     told = [one for one in streams if one.family == "performance" or moved_since(one.steps)]
     contents = charts.contents_at([(subject.pk, *one.key, one.last.start) for one in told])
@@ -138,12 +147,14 @@ def _groups(
     software = [one.signal for one in streams if "software" in one.signal and one.quantity == "chi_square"]
     changes = [(at, level, "software") for at, level in charts.software_changes(subject, software)]
     references = charts.reference_values(subject) if any(one.family == "performance" for one in streams) else {}
+    plan = plan_of(subject)
+    declared = plan.content.get("limits", {}) if plan else {}
     panels: dict[str, list[Panel]] = defaultdict(list)
     data: dict[str, Any] = {}
     for place, one in enumerate(streams):
         key = f"p{place}"
         opened = [a for a in alarms if (a.signal, a.stratum, a.family) == (one.signal, one.stratum, one.family)]
-        decor = decor_of(one, changes, opened[:1], references.get(one.quantity))
+        decor = decor_of(one, changes, opened[:1], references.get(one.quantity), declared.get(one.quantity))
         panels[group_of(one)].append(_panel(key, one, axis, decor))
         data[key] = panel_data(one.steps, unit=one.unit, decor=decor)
     order = {"act": 0, "watch": 1, "insufficient": 2, "ok": 3}
@@ -154,7 +165,7 @@ def _groups(
 
 def decor_of(
     one: Stream, changes: Sequence[tuple[datetime, str, str]] = (), alarms: Sequence[Alarm] = (),
-    reference: tuple[float, float | None, float | None] | None = None,
+    reference: tuple[float, float | None, float | None] | None = None, declared: float | None = None,
 ) -> Decor:  # fmt: skip
     """Limits, the reference's value, software updates, the alarm and since when the stream has moved."""
     limits = LIMITS.get(one.quantity)
@@ -163,14 +174,15 @@ def decor_of(
     if first is not None and not alarms:
         markers.append((first.start, "moved", "change"))
     return Decor(
-        watch=limits.watch if limits else None, act=limits.act if limits else None, reference=reference,
+        watch=limits.watch if limits else None, act=limits.act if limits else None, limit=declared,
+        reference=reference,
         markers=markers, zero=one.quantity in LIMITS or one.quantity == "volume",
     )  # fmt: skip
 
 
 def _panel(key: str, one: Stream, axis: Axis, decor: Decor) -> Panel:
     title = capital(signal_name(one.signal)) if one.signal else capital(name_of(one.quantity))
-    subtitle = name_of(one.quantity) if one.signal else ""
+    subtitle = SHORT_WORDS.get(one.quantity, name_of(one.quantity)) if one.signal else ""
     chart = panel(
         one.steps, axis, key=key, title=f"{title}, {name_of(one.quantity)}" if one.signal else title, unit=one.unit,
         decor=decor,

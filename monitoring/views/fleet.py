@@ -15,7 +15,7 @@ from assurance.selectors.deployments import visible_deployments
 from monitoring.selectors.charts import Stream
 from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
 from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
-from monitoring.views.words import capital, name_of, number, percent, place_name, signal_name, story
+from monitoring.words import capital, name_of, number, percent, place_name, signal_name, story
 
 SPARK = 52  # the newest windows of a small line
 

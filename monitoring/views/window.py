@@ -18,7 +18,7 @@ from monitoring.drift.categories import CategoryState, aligned
 from monitoring.drift.distribution import distribution
 from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState, ReferenceState
-from monitoring.views.words import capital, name_of, place_name, signal_name
+from monitoring.words import capital, name_of, place_name, signal_name
 
 BINS, MOST_LEVELS, MOST_DRIVERS = 24, 12, 6
 

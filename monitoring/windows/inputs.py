@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 from psycopg import sql
 
 from assurance.models import Deployment
 from monitoring.columns import copy_out
 from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState
-from monitoring.services.day_states import raw_columns
 from monitoring.windows.calendar import Span
 
 
@@ -92,48 +91,34 @@ def counts(deployment: Deployment, span: Span) -> dict[str, tuple[int, int | Non
     return {f"site={site}" if site else "": (cases, patients or None) for site, cases, patients in rows}
 
 
-def raw_values(deployment: Deployment, *, span: Span | None) -> dict[str, dict[str, Any]]:
-    """Raw values by stratum and signal, for a second opinion that cannot read states. ``span`` None: the reference."""
-    signals = list(deployment.signals.all())
-    picks, types = raw_columns(signals)
-    purpose = "monitoring" if span else "reference"
-    where = [deployment.pk, deployment.version_id, purpose]
-    condition = ""
-    if span:
-        condition = "AND study_time >= %s AND study_time < %s"
-        where += [span.window.start, span.window.end]
-    query = sql.SQL(
-        "SELECT site, {} FROM monitoring_prediction WHERE deployment_id = %s AND version_id = %s AND batch_id IN "
-        "(SELECT id FROM monitoring_predictionbatch WHERE purpose = %s) " + condition
-    ).format(picks)
-    table = copy_out(query, {"site": pa.string(), **types}, where)
-    sites = np.asarray(table.column("site").to_pylist(), dtype=object)
-    values: dict[str, dict[str, Any]] = defaultdict(dict)
-    for signal in signals:
-        column = np.asarray(
-            table.column(signal.name).to_pylist() if signal.kind == "categorical"
-            else table.column(signal.name).to_numpy(zero_copy_only=False)
-        )  # fmt: skip
-        values[""][signal.name] = column
-        for site in set(sites.tolist()):
-            values[f"site={site}"][signal.name] = column[sites == site]
-    return dict(values)
+def day_counts(deployment: Deployment) -> dict[date, int]:
+    """Cases of each day under the deployment's version: the largest count of any signal at each site, added up."""
+    rows = (
+        DayState.objects.filter(deployment=deployment, version=deployment.version, current=True)
+        .values("day", "site")
+        .annotate(cases=Max(F("n") + F("missing")))
+    )
+    counts: dict[date, int] = defaultdict(int)
+    for row in rows:
+        counts[row["day"]] += row["cases"]
+    return dict(counts)
 
 
 def labelled(deployment: Deployment, span: Span | None, *, quantity: str) -> pa.Table:
-    """Cases with a value of ``quantity``: site, patient, score, value. ``span`` None: the reference cases."""
+    """Cases with a value of ``quantity``: case, site, patient, score, value. ``span`` None: the reference cases."""
     where: list[Any] = [quantity, deployment.pk, deployment.version_id, "monitoring" if span else "reference"]
     condition = ""
     if span:
         condition = "AND p.study_time >= %s AND p.study_time < %s"
         where += [span.window.start, span.window.end]
     query = sql.SQL(
-        """SELECT p.site, p.patient, p.score, l.value FROM monitoring_prediction p
+        """SELECT p."case", p.site, p.patient, p.score, l.value FROM monitoring_prediction p
         JOIN monitoring_label l ON l.deployment_id = p.deployment_id AND l."case" = p."case" AND l.quantity = %s
         WHERE p.deployment_id = %s AND p.version_id = %s AND p.batch_id IN
         (SELECT id FROM monitoring_predictionbatch WHERE purpose = %s) """
         + condition
         + """ ORDER BY p.study_time, p."case" """
     )
-    types = {"site": pa.string(), "patient": pa.string(), "score": pa.float64(), "value": pa.float64()}
+    texts = dict.fromkeys(("case", "site", "patient"), pa.string())
+    types = {**texts, "score": pa.float64(), "value": pa.float64()}
     return copy_out(query, types, where)

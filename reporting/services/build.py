@@ -198,18 +198,14 @@ def make_bundle(dossier: Dossier) -> None:
     files["ro-crate-metadata.json"] = pure_bundle.indented(
         ro_crate(contents, {path: len(part) for path, part in files.items()})
     )
-    listed = pure_bundle.manifest(files, number=dossier.number, contents_sha256=dossier.contents_sha256)
-    statement = {
-        "number": dossier.number,
-        "root_sha256": listed["root_sha256"],
-        "sealed_at": database_now().isoformat(),
-        "key_id": keys.key_id(),
-    }
-    files |= {
-        "manifest.json": pure_bundle.indented(listed),
-        "SHA256SUMS": pure_bundle.sums(listed["files"]),
-        "manifest.seal.json": pure_bundle.indented({"statement": statement, "signature": keys.seal(statement)}),
-    }
+    files, root = pure_bundle.sealed(
+        files,
+        number=dossier.number,
+        contents_sha256=dossier.contents_sha256,
+        key_id=keys.key_id(),
+        at=database_now(),
+        seal=keys.seal,
+    )
     packed = pure_bundle.packed(files, at=dossier.frozen_at)
     with tempfile.NamedTemporaryFile(suffix=".zip") as scratch:
         scratch.write(packed)
@@ -223,5 +219,5 @@ def make_bundle(dossier: Dossier) -> None:
             action="dossier.bundle",
             subject=dossier,
             by=SYSTEM,
-            new={"bundle_sha256": dossier.bundle.sha256, "root_sha256": listed["root_sha256"], "holds": outcome.holds},
+            new={"bundle_sha256": dossier.bundle.sha256, "root_sha256": root, "holds": outcome.holds},
         )

@@ -1,6 +1,7 @@
 """Incidents: from an alarm to reports with their clocks, on pages and by the API."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
@@ -191,6 +192,8 @@ def test_an_officer_opens_signs_a_report_and_closes_on_the_pages(client, deploym
     assert "Missed finding" in client.get("/incidents").content.decode()
     clock = Incident.objects.get().clocks.get(duty="dl-us-fac-death")
     address = f"/incidents/1/clocks/{clock.pk}/report"
+    berlin = timezone.now().astimezone(ZoneInfo("Europe/Berlin"))
+    assert f'value="{berlin:%Y-%m-%dT%H:}' in client.get(address).content.decode()
     terms = {"reported_at": "2026-11-20T10:00", "reference": "MW-1", "password": LONG, "code": "000000"}
     assert "give late_reason" in client.post(address, terms).content.decode()
     assert not Signature.objects.exists()

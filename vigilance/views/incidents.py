@@ -21,7 +21,7 @@ from monitoring.models import Alarm
 from records.models import AuditEvent, Signature
 from vigilance import catalogue
 from vigilance.deadlines.duties import Duty
-from vigilance.forms import BY_COUNTRY, EUROPE, IncidentForm, KindForm, ReasonForm
+from vigilance.forms import BY_COUNTRY, EUROPE, IncidentForm, KindForm, ReasonForm, wall_clock
 from vigilance.models import Incident
 from vigilance.selectors import visible_incidents, with_clock_counts
 from vigilance.services import change_kind, close_incident, open_incident, starting_duties
@@ -136,13 +136,13 @@ def _initial(request: HttpRequest, alarm: Alarm | None) -> dict[str, Any]:
     zone = request.user.time_zone
     values: dict[str, Any] = {
         "time_zone": zone, "deployment": request.GET.get("deployment", ""), "is_device": True,
-        "frameworks": list(EUROPE), "aware_at": timezone.now().astimezone(ZoneInfo(zone)),
+        "frameworks": list(EUROPE), "aware_at": wall_clock(timezone.now(), zone),
     }  # fmt: skip
     if alarm is not None:
         finding = alarm.finding
         values |= {
             "alarm": alarm.pk, "deployment": alarm.deployment.slug, "title": str(alarm)[:200],
-            "aware_at": alarm.opened_at.astimezone(ZoneInfo(zone)),
+            "aware_at": wall_clock(alarm.opened_at, zone),
             "frameworks": list(BY_COUNTRY.get(alarm.deployment.organisation.country, EUROPE)),
             "description": f"Raised by the alarm “{alarm}”: {finding.quantity} = {finding.value}, n = "
             f"{finding.n_cases}, windows from {alarm.window_start:%Y-%m-%d} to {alarm.last_window_end:%Y-%m-%d}, "

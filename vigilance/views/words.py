@@ -8,6 +8,8 @@ from django.utils import timezone
 from vigilance import catalogue
 from vigilance.models import ReportingClock
 
+SHORT = {"mhra": "MHRA", "fda": "FDA"}
+
 
 @dataclass(frozen=True)
 class ClockRow:
@@ -27,7 +29,7 @@ def clock_row(clock: ReportingClock, *, organisation_ids: set[int], now: datetim
     return ClockRow(
         clock=clock, state=clock_state(clock, now=now), remaining=remaining(clock, now=now),
         who=clock.terms["actor"].replace("_", " "),
-        recipients=", ".join(one.replace("_", " ") for one in clock.terms["recipient"]),
+        recipients=", ".join(SHORT.get(one, one.replace("_", " ")) for one in clock.terms["recipient"]),
         framework=catalogue.FRAMEWORK_NAMES.get(clock.terms["framework"], clock.terms["framework"]),
         mine=bool(holders & organisation_ids),
     )  # fmt: skip

@@ -28,6 +28,7 @@ QUANTITY_WORDS = {
     "volume": "cases",
     "mmd": "distance of embeddings (MMD)",
 }
+SHORT_WORDS = {"w1_sd": "W1/σ", "psi": "PSI", "ks": "KS distance", "js": "JS distance", "chi_square": "Cramér's V"}
 BADGES = {
     "estimated_": "estimated, unlabelled",
     "powered_": "from few labels",
