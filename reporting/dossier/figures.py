@@ -209,13 +209,21 @@ def paths(items: list[Evidence], *, prefix: str, most: int = 6) -> Iterator[Figu
         if not values or limit is None or shown == most:
             continue
         shown += 1
-        alarm = details.get("alarm_index")
+        alarm, every = details.get("alarm_index"), int(details.get("every", 1))
         yield Figure(
             id=f"{prefix}-{shown}",
             chart="path",
+            open_to="regulator",
             title=f"{numbers.words(item.finding['quantity'])}: {numbers.words(item.finding['signal'])}",
-            text=f"{len(values)} steps, " + (f"alarm at step {alarm}." if alarm is not None else "no alarm."),
-            data={"values": values, "limit": limit, "alarm": alarm, "step_words": details.get("step", "case")},
+            text=f"{item.finding['n_cases']:,} cases in the order of their studies, "
+            + (f"alarm at case {alarm + 1:,}." if alarm is not None else "no alarm."),
+            data={
+                "values": values,
+                "limit": limit,
+                "alarm": None if alarm is None else alarm // every,
+                "every": every,
+                "step_words": details.get("step", "case"),
+            },
             evidence=[item.id],
         )
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from assurance.evidence.errors import InvalidInput, NotComputable
+from assurance.evidence.finding import Finding
 from assurance.metrics.performance import performance_findings, reliability
 from assurance.metrics.prediction_table import PredictionTable, prediction_table
 from assurance.models import Deployment, FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.plan import read_plan
+from monitoring.sequential.catalogue import SEQUENTIAL
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 from reporting.dossier import numbers
@@ -20,6 +23,9 @@ from reporting.models import Dossier
 from reporting.selectors.labelled import LabelledCases
 
 REPLICATES = 400
+LEAST_COURSE = 50  # cases below which a path says nothing
+MOST_PATH = 400  # points that a chart shows
+LEAST_STEP = 10  # cases between two points, so that no step tells of a single case
 
 
 def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> list[FindingRecord]:
@@ -34,6 +40,7 @@ def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> 
     )
     # Without a window of its own: these are no window of monitoring, and must not stand among its newest ones.
     period = {"start": dossier.start.isoformat(), "end": dossier.end.isoformat()}
+    found += course(cases)
     place: dict[str, Any] = {"model_version": str(dossier.version), "signal": "score"}
     if reference is not None:
         place["reference"] = f"{reference.name} {reference.sha256[:12]}"
@@ -47,6 +54,23 @@ def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> 
         )
         for finding in found
     ]
+
+
+def course(cases: LabelledCases) -> list[Finding]:
+    """The risk-adjusted CUSUM of the outcomes against the scores, in the order of the studies, with its path.
+
+    Empty where scores are no probabilities, or where no limit can be designed for so few cases.
+    """
+    if cases.n < LEAST_COURSE or cases.scores.min() < 0 or cases.scores.max() > 1:
+        return []
+    try:
+        result = SEQUENTIAL.load("risk_adjusted_cusum")(cases.labels, risks=cases.scores)
+    except (InvalidInput, NotComputable):
+        return []
+    every = max(LEAST_STEP, -(-result.n // MOST_PATH))
+    finding: Finding = result.finding()
+    path = [float(value) for value in result.statistic[::every]]
+    return [replace(finding, details={**finding.details, "path": path, "every": every, "step": "case"})]
 
 
 def reliability_diagrams(

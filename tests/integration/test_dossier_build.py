@@ -135,7 +135,11 @@ def test_from_stored_cases_to_a_bundle_that_holds(watched, tmp_path):  # noqa: F
 
     # a page is really set: charts are vectors, no image stands in for one
     kinds = {b.chart for b in contents.figures()}
-    assert {"forest", "reliability", "roc", "subgroup_gaps"} <= kinds
+    assert {"forest", "reliability", "roc", "subgroup_gaps", "path"} <= kinds
+    path_figure = next(f for f in contents.figures() if f.chart == "path")
+    course = contents.evidence[path_figure.evidence[0]].finding
+    assert course["quantity"] == "risk_adjusted_cusum" and course["n_cases"] == 600
+    assert path_figure.data["values"][-1] >= 0 and path_figure.data["limit"] == course["details"]["limit"]
     fhir = json.loads(bundle.read("fhir-bundle.json"))
     areas = [e["resource"] for e in fhir["entry"] if e["resource"].get("code", {}).get("text") == "auroc"]
     values = {r.value for r in records if r.quantity == "auroc"}

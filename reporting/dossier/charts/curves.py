@@ -107,28 +107,35 @@ def severity(data: dict[str, Any], *, width: float, height: float = 170) -> Pict
 
 
 def path(data: dict[str, Any], *, width: float, height: float = 150) -> Picture:
-    """A sequential statistic: ``values`` by step, ``limit`` at which it alarms, ``alarm`` the step of the alarm."""
+    """A sequential statistic: ``values`` at each ``every``-th step, ``limit`` at which it alarms, ``alarm`` the place
+    of the alarm among the values.
+    """
     picture = Picture(width, height)
-    values = data["values"]
+    values, every = data["values"], data.get("every", 1)
+    last = max(1, (len(values) - 1) * every)
     numbers = [*[v for v in values if v is not None], 0.0, data["limit"]]
     area = frame(
         picture,
-        x=(0, max(1, len(values) - 1)),
+        x=(0, last),
         y=ticks(min(numbers), max(numbers), most=5),
         bottom=30,
         top=14,
-        x_ticks=[t for t in ticks(0, max(1, len(values) - 1), most=8) if t <= len(values) - 1],
-        x_title=data.get("step_words", "case"),
+        x_ticks=[t for t in ticks(0, last, most=8) if t <= last],
+        x_title=f"{data.get('step_words', 'case')}, in order",
         y_title=data.get("unit_words", "statistic"),
     )
     y = area.y(data["limit"])
     picture.line((area.left, y), (area.right, y), colour=ACT, width=0.8, dash=(2, 2))
-    picture.words(area.right, y + 2, f"alarm at {data['limit']:.4g}", anchor="end", colour=ACT, size=6.3)
-    picture.line(*((area.x(i), area.y(v)) for i, v in enumerate(values) if v is not None), colour=BRAND, width=1.0)
+    picture.words(area.left + 3, y + 2, f"alarm at {data['limit']:.4g}", colour=ACT, size=6.3)
+    points = ((area.x(place * every), area.y(v)) for place, v in enumerate(values) if v is not None)
+    picture.line(*points, colour=BRAND, width=1.0)
     alarm = data.get("alarm")
     if alarm is not None:
-        x = area.x(alarm)
+        x = area.x(alarm * every)
+        near = x > area.left + 0.8 * (area.right - area.left)
         picture.line((x, area.bottom), (x, area.top), colour=INK, width=0.7, dash=(1, 2))
         picture.state(x, area.y(values[alarm]), "act", size=2.6)
-        picture.words(x + 3, area.top + 1, f"alarm at {alarm}", size=6.3, colour=INK)
+        picture.words(
+            x - 3 if near else x + 3, area.top + 1, "alarm", size=6.3, colour=INK, anchor="end" if near else "start"
+        )
     return picture

@@ -20,6 +20,8 @@ def fill(sources: Sources) -> Iterator[AnyBlock]:
         )
     if sources.roc:
         for place, curve in enumerate(sources.roc, start=1):
+            # Few cases give a curve with a step for each: its points are thinned before the public sees it, or not at all.
+            thinned = all(len(one["points"]) >= 200 for one in curve["data"]["curves"])
             yield Figure(
                 id=f"F-07-{place}",
                 chart="roc",
@@ -27,7 +29,9 @@ def fill(sources: Sources) -> Iterator[AnyBlock]:
                 text=curve["text"],
                 data=curve["data"],
                 evidence=curve["evidence"],
+                open_to="public" if thinned else "regulator",
             )
+    yield from figures.paths(whole, prefix="F-07-S")
     groups = sources.findings("performance.subgroup")
     if groups:
         yield Heading(text="Subgroups")
