@@ -20,7 +20,7 @@ def fill(sources: Sources) -> Iterator[AnyBlock]:
         )
     if sources.roc:
         for place, curve in enumerate(sources.roc, start=1):
-            # Few cases give a curve with a step for each: its points are thinned before the public sees it, or not at all.
+            # A curve of few cases has a step for each of them, so the public sees only curves that were thinned.
             thinned = all(len(one["points"]) >= 200 for one in curve["data"]["curves"])
             yield Figure(
                 id=f"F-07-{place}",
