@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from assurance.adapters.catalogue import ADAPTERS
+from assurance.adapters.digests import checked_sha256
 from assurance.adapters.images import Pair, Volume
 from assurance.adapters.prompts import Prompt
 from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
@@ -233,6 +234,16 @@ def test_weights_with_nan_are_refused(key, tmp_path):
     with pytest.raises(InvalidInput) as refusal:
         ADAPTERS.load(key)(example.weights, **(example.options or {}))
     assert refusal.value.code == "broken_weights", refusal.value.message
+
+
+@pytest.mark.parametrize("key", MAKERS)
+def test_weights_with_another_hash_are_refused(key, small):
+    model, example = small(key)
+    load = ADAPTERS.load(key)
+    with pytest.raises(InvalidInput) as refusal:
+        load(example.weights, sha256="0" * 64, **(example.options or {}))
+    assert refusal.value.code == "other_weights"
+    assert model.weights_sha256 == checked_sha256(example.weights, model.weights_sha256)
 
 
 @pytest.mark.parametrize("key", ADAPTERS)
