@@ -98,7 +98,7 @@ class DiffTumor(LoadedModel):
         drawn, tumour = arrays["ct"][0, 0], arrays["tumour"][0, 0] > 0
         if drawn.shape != mask.shape or tumour.shape != mask.shape or not np.isfinite(drawn).all():
             raise NotComputable("not_finite", f"the checkout gave a patch of shape {drawn.shape} that cannot be used")
-        settings = {"label": f"{organ} {size or 'early'}", "seed": seed, "network_cut": child.without_network, **facts}
+        settings = {"label": f"{organ} {size or 'early'}", "seed": seed, "isolation": child.isolation, **facts}
         image_hu = (drawn * (high - low) + low).astype(np.float32)
         return Prediction(image=image_hu, mask=tumour, settings=settings)
 

@@ -173,9 +173,7 @@ class CheckoutLocalizer(Localizer):
             str(name): _box_in((tuple(low), tuple(high)), zyx, volume.axes)
             for name, (low, high) in facts["boxes"].items()
         }
-        return Prediction(
-            boxes=boxes, settings={"network_cut": self.child.without_network, "checkout": facts["checkout"]}
-        )
+        return Prediction(boxes=boxes, settings={"isolation": self.child.isolation, "checkout": facts["checkout"]})
 
 
 def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Localizer:

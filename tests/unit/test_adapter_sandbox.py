@@ -1,6 +1,7 @@
 """The child process for programs and checkouts: what it cannot do, and that its answers are right."""
 
 import json
+import os
 import socket
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from assurance.adapters import programs, sandbox
-from assurance.adapters.sandbox import Sandbox, network_is_cut
+from assurance.adapters.sandbox import Sandbox, isolation
 from assurance.evidence.errors import InvalidInput, NotComputable
 from tests.small_models import CLASSIFIER, classifier, described, plane, torch_export, torchscript
 
@@ -31,6 +32,10 @@ def ask(settings, arrays):
     if do == "connect":
         with socket.create_connection(("127.0.0.1", settings["port"]), timeout=5):
             return {{"connected": True}}, {{}}
+    if do == "look":
+        found = {{name: os.path.isfile(name) and os.path.getsize(name) for name in settings["files"]}}
+        found["processes"] = sum(name.isdigit() for name in os.listdir("/proc"))
+        return found, {{}}
     if do == "sleep":
         time.sleep(60)
     if do == "fill":
@@ -89,7 +94,7 @@ def test_it_gets_no_secret_and_a_scratch_folder_that_goes_away(probe):
 
 
 def test_it_has_no_network(probe):
-    if not network_is_cut():
+    if isolation() == "none":
         pytest.skip("this system lets a process without privileges have no network namespace")
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
@@ -100,6 +105,23 @@ def test_it_has_no_network(probe):
     with pytest.raises(InvalidInput, match=r"refused|unreachable|Network"):
         probe().call("ask", {"do": "connect", "port": port}, {})
     server.close()
+
+
+def test_it_sees_no_socket_no_secret_and_no_other_process(probe, tmp_path, monkeypatch):
+    if isolation() != "whole":
+        pytest.skip("this system lets a process without privileges have no mount and process namespaces")
+    monkeypatch.setattr(sandbox.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("VIGIL_HOME", str(tmp_path / "home"))
+    covered = [tmp_path / f"vigil-{os.getuid()}-abc" / "valkey.sock", tmp_path / "home" / "var" / "secrets.json"]
+    seen = tmp_path / "weights.bin"
+    for path in (*covered, seen):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("something")
+    facts, _ = probe().call("ask", {"do": "look", "files": [str(path) for path in (*covered, seen)]}, {})
+    assert not any(facts[str(path)] for path in covered)
+    assert facts[str(seen)] == 9
+    assert facts["processes"] <= 3
+    assert all(path.read_text() == "something" for path in covered)
 
 
 def test_a_deadline_ends_it(probe):
