@@ -87,8 +87,9 @@ def test_a_model_says_what_it_is_and_takes(key, small):
     assert not any(parameter.requires_grad for parameter in model.network.parameters())
 
 
-@pytest.mark.parametrize("key", MAKERS)
+@pytest.mark.parametrize("key", [key for key in MAKERS if key != "difftumor"])
 def test_a_prediction_has_the_shape_of_its_task_and_comes_twice(key, small):
+    # DiffTumor, whose child takes seconds to start, repeats itself in its own test.
     model, example = small(key)
     before = _copy(example.image)
     first, second = (model.predict(example.image, example.prompt) for _ in range(2))

@@ -1,6 +1,5 @@
 """The child process for programs and checkouts: what it cannot do, and that its answers are right."""
 
-import json
 import os
 import socket
 import threading
@@ -11,9 +10,11 @@ import pytest
 import torch
 
 from assurance.adapters import programs, sandbox
+from assurance.adapters.described_model import DescribedModel
+from assurance.adapters.description import Description
 from assurance.adapters.sandbox import Sandbox, isolation
 from assurance.evidence.errors import InvalidInput, NotComputable
-from tests.small_models import CLASSIFIER, classifier, described, plane, torch_export, torchscript
+from tests.small_models import CLASSIFIER, classifier, described, plane, torchscript
 
 PROBE = """
 import os, socket, sys, time
@@ -153,11 +154,8 @@ def test_its_refusal_comes_through_as_one(probe):
     assert refusal.value.code == "bad_thing"
 
 
-@pytest.mark.parametrize(
-    ("make", "load"), [(torchscript, programs.load_torchscript), (torch_export, programs.load_torch_export)]
-)
-def test_a_program_gives_the_outputs_and_gradients_of_its_network(make, load, tmp_path):
-    model = load(make(tmp_path).weights)
+def test_a_program_gives_the_outputs_and_gradients_of_its_network(tmp_path):
+    model = programs.load_torchscript(torchscript(tmp_path).weights)
     network = classifier()
     there, here = (model.prepare(plane()).requires_grad_(True) for _ in range(2))
     outputs = model.forward(there), network(here)
@@ -189,9 +187,8 @@ def test_a_program_with_nan_weights_is_refused(tmp_path):
     assert refusal.value.code == "broken_weights"
 
 
-def test_a_program_with_other_classes_than_described_is_refused(tmp_path):
-    example = torchscript(tmp_path)
-    described(example.weights, **{**CLASSIFIER, "classes": ["a", "b", "c"]})
+def test_a_network_with_other_classes_than_described_is_refused():
+    description = Description(**{**CLASSIFIER, "classes": ("a", "b", "c"), "size": (16, 16)})
+    model = DescribedModel(classifier(), description, weights_sha256="0" * 64)
     with pytest.raises(InvalidInput, match="gives 2 outputs, its description names 3"):
-        programs.load_torchscript(example.weights).predict(example.image)
-    assert json.loads(example.weights.with_suffix(".json").read_text())["classes"] == ["a", "b", "c"]
+        model.predict(plane())
