@@ -27,8 +27,8 @@ ABSENT = {  # what there is no computed proof of, with the reason that the file 
 }
 WORDS = {  # evidence that is given in words; computed kinds are Findings
     "sandbox.application": "Question: does a promptable foundation model stay accurate when a scanner's software "
-    "changes, and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched after "
-    "deployment. Eligible: provider of a system that is not on the market.",
+    "changes, and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched "
+    "after deployment. Eligible: provider of a system that is not on the market.",
     "standards.list": "EU AI Act Articles 9, 10, 13 to 15, 57 to 60, 72; EU MDR Articles 83 to 92; ISO 14971.",
     "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each one, "
     "monitoring plan with stop rule. Residual risk acceptable while every outline is reviewed.",
