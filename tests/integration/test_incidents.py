@@ -17,7 +17,7 @@ from assurance.evidence.errors import InvalidInput
 from records.actor import SYSTEM
 from records.models import AuditEvent, Signature
 from tests.factories import DeploymentFactory, MembershipFactory
-from vigilance.models import Incident
+from vigilance.models import Incident, ReportingClock
 from vigilance.selectors import incidents_for
 from vigilance.services import change_kind, close_incident, open_incident, report_sent, set_due_date, waive_clock
 from vigilance.views.words import clock_state, remaining, span
@@ -217,6 +217,10 @@ def test_an_officer_opens_signs_a_report_and_closes_on_the_pages(client, deploym
         "responsibility", officer.name, "Europe/Berlin",
     )  # fmt: skip
     assert clock.reported_at == datetime(2026, 11, 20, 9, tzinfo=UTC)
+    assert "covers this content" in client.get("/incidents/1").content.decode()
+    ReportingClock.objects.filter(pk=clock.pk).update(reference="MW-2")
+    assert "no longer covers" in client.get("/incidents/1").content.decode()
+    ReportingClock.objects.filter(pk=clock.pk).update(reference="MW-1")
     page = client.get("/incidents/1").content.decode()
     assert "late" in page
     assert "the autopsy came late" in page
