@@ -102,3 +102,34 @@ class ReportingClock(models.Model):
             "ref": self.terms["ref"], "recipient": self.terms["recipient"], "reported_at": reported_at.astimezone(UTC),
             "reference": reference, "report_sha256": report_sha256,
         }  # fmt: skip
+
+
+class CorrectiveAction(models.Model):
+    """What is done so that the harm stops or does not come back, by whom, until when, and what shows that it worked."""
+
+    class Kind(models.TextChoices):
+        CONTAINMENT = "containment", "Containment"
+        CORRECTIVE = "corrective", "Corrective action"
+        PREVENTIVE = "preventive", "Preventive action"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="actions")
+    kind = models.CharField(max_length=12, choices=Kind)
+    text = models.TextField()
+    responsible = models.CharField(max_length=200, help_text="the person or department that does it")
+    due_on = models.DateField()
+    opened_at = models.DateTimeField(default=timezone.now, editable=False)
+    done_at = models.DateTimeField(null=True)
+    effect = models.TextField(blank=True, help_text="what shows that it worked")
+
+    class Meta:
+        ordering = ("due_on", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of incident {self.incident.number}"
+
+    @property
+    def overdue(self) -> bool:
+        return self.done_at is None and self.due_on < timezone.now().date()
+
+    def organisations(self) -> dict[str, set[int]]:
+        return self.incident.organisations()

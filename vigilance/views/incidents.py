@@ -20,7 +20,7 @@ from monitoring.models import Alarm
 from records.models import AuditEvent, Signature
 from vigilance import catalogue
 from vigilance.deadlines.duties import Duty
-from vigilance.forms import BY_COUNTRY, EUROPE, IncidentForm, KindForm, ReasonForm, wall_clock
+from vigilance.forms import BY_COUNTRY, EUROPE, ActionForm, IncidentForm, KindForm, ReasonForm, wall_clock
 from vigilance.models import Incident
 from vigilance.selectors import visible_incidents, with_clock_counts
 from vigilance.services import change_kind, close_incident, open_incident, starting_duties
@@ -89,6 +89,7 @@ def incident_page(request: HttpRequest, found: Incident, *, status: int = 200, *
         "kind": catalogue.event_kinds().get(found.event_kind, found.event_kind),
         "owner": found.organisation_id in organisations, "handles": handles, "advice": advice,
         "signatures": signatures,
+        "actions": found.actions.all(), "action_form": ActionForm(),
         "kind_form": KindForm(initial={"event_kind": found.event_kind}), "close_form": ReasonForm(),
     } | forms  # fmt: skip
     return render(request, "vigilance/incident.html", context, status=status)
