@@ -74,7 +74,8 @@
         element("select", { name: "plane", "aria-label": "Plane" }, ...Object.keys(PLANES).map((name) => option(name, name, name === "axial"))),
         element("select", { name: "ramp", "aria-label": "Colours" }, option("auto", "colours by kind of map", true), ...Object.keys(RAMPS).map((name) => option(name, name, false))),
         range("opacity", "Opacity", 0, 1, 0.05, this.state.opacity), range("threshold", "Hide below", 0, 0.9, 0.02, this.state.threshold),
-        check("mask", "model's mask"), check("truth", "reader's mask"), check("box", "box"), check("landmarks", "landmarks"),
+        ...(maps.some((map) => map.mask) ? [check("mask", "model's mask")] : []), ...(this.layers.truth ? [check("truth", "reader's mask")] : []),
+        ...(this.layers.box ? [check("box", "box")] : []), ...((this.layers.landmarks || []).length ? [check("landmarks", "landmarks")] : []),
         element("button", { type: "button", class: "button", "data-act": "reset" }, "Reset view"), element("button", { type: "button", class: "button", "data-act": "png" }, "Save view as PNG"));
       this.pane = [0, 1].map((index) => {
         const canvas = element("canvas", { tabindex: "0", role: "img", "aria-label": `Image${index ? ", second map" : ""}` });

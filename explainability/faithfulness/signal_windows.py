@@ -72,8 +72,8 @@ def _finding(
         effect = abs(mean - float(reference.mean())) / sd
         p = float(stats.ttest_ind(values, reference, equal_var=False).pvalue)
         spread = float(np.sqrt(1 / n + 1 / len(reference)))
-        null = NullLaw("normal, standardised difference of means",
-                       {"0.99": float(stats.norm.ppf(0.995)) * spread, "0.999": float(stats.norm.ppf(0.9995)) * spread}, p)  # fmt: skip
+        limits = {level: float(stats.norm.ppf(place)) * spread for level, place in (("0.99", 0.995), ("0.999", 0.9995))}
+        null = NullLaw("normal, standardised difference of means", limits, p)
         state = State.OK
         if effect >= ACT[0] and p <= ACT[1]:
             state = State.ACT

@@ -129,8 +129,8 @@ def test_a_volume_in_three_planes(walker):
     keep(deployment, gzip.compress(nifti.to_bytes()), media_type="application/x-nifti", landmarks=landmarks)
     values = np.zeros(volume.shape, np.float32)
     values[8:16, 10:20, 22:27] = 1.0
-    attribution = Attribution(values, values, Method("tiled_saliency", "tests", "1"), "mean logit of white matter", "logit",
-                              False, 2.0)  # fmt: skip
+    method = Method("tiled_saliency", "tests", "1")
+    attribution = Attribution(values, values, method, "mean logit of white matter", "logit", False, 2.0)
     prediction = {"quantity": "the mean probability over the predicted mask"}
     facts = {"signed": False, "unit": "logit per grey unit", "prediction": prediction}
     packed = pack_map(attribution, mask=volume > 100, facts=facts)
