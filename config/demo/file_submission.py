@@ -22,22 +22,22 @@ Tell = Callable[[str], None]
 PROFILE = "eu-ai-act-sandbox"
 ABSENT = {  # what there is no computed proof of, with the reason that the file carries
     "performance.subgroup": "One head: there are no patient subgroups; results by scanner come with the monitoring.",
-    "dataset.partitioning": "The applicant trains nothing. Reference and monitored slices come from one head, so they share "
+    "dataset.partitioning": "The applicant trains nothing. Reference and monitored slices are of one head: they share "
     "a patient; no computed proof of separation can exist.",
 }
 WORDS = {  # evidence that is given in words; computed kinds are Findings
-    "sandbox.application": "Question: does a promptable foundation model keep its accuracy when a scanner's software changes, "
-    "and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched after "
-    "deployment. Eligible: provider of a system that is not on the market.",
+    "sandbox.application": "Question: does a promptable foundation model stay accurate when a scanner's software "
+    "changes, and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched "
+    "after deployment. Eligible: provider of a system that is not on the market.",
     "standards.list": "EU AI Act Articles 9, 10, 13 to 15, 57 to 60, 72; EU MDR Articles 83 to 92; ISO 14971.",
-    "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each outline, "
+    "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each one, "
     "monitoring plan with stop rule. Residual risk acceptable while every outline is reviewed.",
     "human_oversight": "A radiographer checks each outline; the QA lead may stop use at once.",
-    "monitoring.plan": "Windows of 28 days, W1/σ act at 0.5 sd, Dice limit 0.85 with interval, alarms handled in two days.",
+    "monitoring.plan": "Windows of 28 days, W1/σ act at 0.5 sd, Dice limit 0.85, alarms handled in two days.",
     "privacy.protection": "No personal data: a public template head under keyed pseudonyms.",
 }
 PLAN = {
-    "question": "Does Brain Outline keep a mean Dice of 0.85 at both scanners, and does monitoring see a change in time?",
+    "question": "Does Brain Outline keep a mean Dice of 0.85 at both scanners, and is a change seen in time?",
     "method": "Weekly surveillance of image quality and outputs; Dice on all slices, since the truth is known here.",
     "answer_criterion": "An alarm within one window of a change that lowers mean Dice below 0.85, and none before it.",
     "environments": ["virtual"],

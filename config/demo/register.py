@@ -13,6 +13,7 @@ from config.demo.cast import Cast
 
 CLASSIFIER = "chest-pneumonia"
 BRAIN = "brain-outline"
+GREY = {"square": 28, "input": 64, "mean": 0.5, "sd": 0.25}
 
 
 def register_models(cast: Cast) -> dict[str, ModelVersion]:
@@ -20,7 +21,7 @@ def register_models(cast: Cast) -> dict[str, ModelVersion]:
     by = require(cast.person("author"), Action.REGISTER_MODEL, cast.developer)
     classifier = _model(
         cast, by, slug=CLASSIFIER, name="Chest Pneumonia", kind="device", task="classification", modality="CR",
-        description="Scores pneumonia on frontal chest radiographs; trained on PneumoniaMNIST (children, one hospital).",
+        description="Scores pneumonia on frontal chest films; trained on PneumoniaMNIST (children, one hospital).",
     )  # fmt: skip
     foundation = _model(
         cast, by, slug="lite-medsam", name="LiteMedSAM", kind="foundation", task="segmentation", modality="MR",
@@ -37,13 +38,13 @@ def register_models(cast: Cast) -> dict[str, ModelVersion]:
     with as_file(files("assurance").joinpath("data/models/pneumonia_densenet_monai.safetensors")) as weights:
         first = _version(
             by, classifier, "1.0", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0",
-            thresholds={"pneumonia": chest_log.THRESHOLD}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
+            thresholds={"pneumonia": chest_log.THRESHOLD}, preprocessing=GREY,
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
             known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
         second = _version(
             by, classifier, "1.1", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0", base=first,
-            thresholds={"pneumonia": 0.7}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
+            thresholds={"pneumonia": 0.7}, preprocessing=GREY,
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
             known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
