@@ -57,12 +57,11 @@ def results() -> Iterator[dict[str, Any]]:
     one_pass()
     floor = best(one_pass) * STEPS / size
     seconds, captum = best(ours), best(plain)
-    yield {
-        "bench": "maps.integrated_gradients_50", "seconds": seconds, "floor_seconds": floor,
-        "over_floor": seconds / floor, "batch": size,
-        "captum_seconds": captum, "over_captum": seconds / captum, "threads": torch.get_num_threads(),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "model": model.key,
-    }  # fmt: skip
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    about = {"value": seconds, "unit": "s", "n": STEPS, "batch": size, "threads": torch.get_num_threads(),
+             "peak_mib": peak, "model": model.key}  # fmt: skip
+    for peer, other in (("steps x (forward + backward)", floor), ("captum, default batch", captum)):
+        yield {"name": "integrated_gradients_50", "peer": peer, "ratio": seconds / other, "peer_value": other, **about}
 
     def alone() -> None:
         for key in SHARED:
@@ -74,8 +73,10 @@ def results() -> Iterator[dict[str, Any]]:
             EXPLAINERS.load(key)(model, image, question=asked)
 
     apart, together = best(alone), best(shared)
-    yield {"bench": "maps.shared_question", "methods": list(SHARED), "seconds": together, "apart_seconds": apart,
-           "share_of_apart": together / apart}  # fmt: skip
+    yield {
+        "name": "maps_of_one_case", "value": together, "unit": "s", "n": len(SHARED), "peer": "each method alone",
+        "peer_value": apart, "ratio": together / apart, "methods": list(SHARED),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
