@@ -51,7 +51,16 @@ def main() -> None:
     folder = Path(os.environ.get("VIGIL_SHARED_DATA", ROOT.parent / "shared" / "data")) / "cxr"
     cases = chosen_cases(folder, options.cases)
     model = load_spec("monai-densenet")
-    results: dict[str, Any] = {}
+    out = ROOT / "docs" / "evidence"
+    out.mkdir(parents=True, exist_ok=True)
+    document: dict[str, Any] = {
+        "model": model.source, "weights_sha256": model.weights_sha256, "n_cases": len(cases),
+        "files": [row["file"] for row in cases], "methods": {},
+    }  # fmt: skip
+    kept = out / "maps_pneumonia_classifier.json"
+    if kept.exists() and (before := json.loads(kept.read_text()))["files"] == document["files"]:
+        document["methods"] = before["methods"]  # methods that are not asked for now keep their card
+    results = document["methods"]
     for method in options.methods:
         started = time.perf_counter()
         contents: list[Any] = []
@@ -75,14 +84,8 @@ def main() -> None:
             "example": sentences[0], "refused": refused,
         }  # fmt: skip
         print(method, findings[-1].state, findings[-1].reason, flush=True)
-    out = ROOT / "docs" / "evidence"
-    out.mkdir(parents=True, exist_ok=True)
-    document = {
-        "model": model.source, "weights_sha256": model.weights_sha256, "n_cases": len(cases),
-        "files": [row["file"] for row in cases], "methods": results,
-    }  # fmt: skip
-    (out / "maps_pneumonia_classifier.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    (out / "maps_pneumonia_classifier.md").write_text(page(document))
+        kept.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        kept.with_suffix(".md").write_text(page(document))
 
 
 def page(document: dict[str, Any]) -> str:

@@ -74,7 +74,8 @@
         element("select", { name: "plane", "aria-label": "Plane" }, ...Object.keys(PLANES).map((name) => option(name, name, name === "axial"))),
         element("select", { name: "ramp", "aria-label": "Colours" }, option("auto", "colours by kind of map", true), ...Object.keys(RAMPS).map((name) => option(name, name, false))),
         range("opacity", "Opacity", 0, 1, 0.05, this.state.opacity), range("threshold", "Hide below", 0, 0.9, 0.02, this.state.threshold),
-        check("mask", "model's mask"), check("truth", "reader's mask"), check("box", "box"), check("landmarks", "landmarks"),
+        ...(maps.some((map) => map.mask) ? [check("mask", "model's mask")] : []), ...(this.layers.truth ? [check("truth", "reader's mask")] : []),
+        ...(this.layers.box ? [check("box", "box")] : []), ...((this.layers.landmarks || []).length ? [check("landmarks", "landmarks")] : []),
         element("button", { type: "button", class: "button", "data-act": "reset" }, "Reset view"), element("button", { type: "button", class: "button", "data-act": "png" }, "Save view as PNG"));
       this.pane = [0, 1].map((index) => {
         const canvas = element("canvas", { tabindex: "0", role: "img", "aria-label": `Image${index ? ", second map" : ""}` });
@@ -94,7 +95,7 @@
     }
 
     listen() {
-      this.controls.addEventListener("input", (event) => {
+      const wish = (event) => {
         const { name, type, checked, value, dataset } = event.target;
         if (dataset.pane) this.state.panes[Number(dataset.pane)] = Number(value);
         else if (type === "checkbox") this.state[name] = checked;
@@ -102,7 +103,9 @@
         else this.state[name] = value;
         if (name === "plane") this.state.slice = Math.floor(this.depth() / 2);
         this.draw();
-      });
+      };
+      this.controls.addEventListener("input", wish);
+      this.controls.addEventListener("change", wish); // select boxes of some browsers say only this
       this.controls.addEventListener("click", (event) => {
         const act = event.target.dataset.act;
         if (act === "reset") this.reset();
@@ -301,7 +304,12 @@
         const x = toX(mark.place[across] + 0.5), row = upright ? height - 1 - mark.place[down] : mark.place[down], y = toY(row + 0.5);
         pen.strokeStyle = "#ff6ec7"; pen.fillStyle = "#ff6ec7"; pen.lineWidth = 2;
         pen.beginPath(); pen.arc(x, y, 6, 0, 2 * Math.PI); pen.moveTo(x - 10, y); pen.lineTo(x + 10, y); pen.moveTo(x, y - 10); pen.lineTo(x, y + 10);
-        if (mark.arrow) { pen.moveTo(x, y); pen.lineTo(toX(mark.place[across] + 0.5 + mark.arrow[across]), toY(row + 0.5 + (upright ? -1 : 1) * mark.arrow[down])); }
+        if (mark.arrow) {
+          const endX = toX(mark.place[across] + 0.5 + mark.arrow[across]), endY = toY(row + 0.5 + (upright ? -1 : 1) * mark.arrow[down]);
+          const angle = Math.atan2(endY - y, endX - x);
+          pen.moveTo(x, y); pen.lineTo(endX, endY);
+          for (const side of [-0.45, 0.45]) { pen.moveTo(endX, endY); pen.lineTo(endX - 10 * Math.cos(angle + side), endY - 10 * Math.sin(angle + side)); }
+        }
         pen.stroke();
         if (mark.name) { pen.font = "13px sans-serif"; pen.fillText(mark.name, x + 12, y - 6); }
       }

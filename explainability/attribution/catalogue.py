@@ -20,7 +20,7 @@ EXPLAINERS = Catalogue(
         "Integrated Gradients", f"{_ROOM}.integrated_gradients:integrated_gradients",
         "Sundararajan, Taly & Yan 2017, arXiv:1703.01365",
         {"tasks": _BOTH, "signed": True, "gradient": True, "cost": "3 × steps",
-         "parameters": {"baseline": "black", "steps": 50, "batch": 4}},
+         "parameters": {"baseline": "black", "steps": 50, "batch": 0}},
     ),
     grad_cam=Entry(
         "Grad-CAM", f"{_ROOM}.grad_cam:grad_cam", "Selvaraju et al. 2017, arXiv:1610.02391",
@@ -33,7 +33,7 @@ EXPLAINERS = Catalogue(
     occlusion=Entry(
         "Occlusion", f"{_ROOM}.occlusion:occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901",
         {"tasks": _BOTH, "signed": True, "gradient": False, "cost": "(2 × windows − 1)²",
-         "parameters": {"baseline": "blurred", "windows": 7, "batch": 8}},
+         "parameters": {"baseline": "blurred", "windows": 7, "batch": 0}},
     ),
     saliency=Entry(
         "Saliency", f"{_ROOM}.smooth_gradient:saliency", "Simonyan et al. 2014, arXiv:1312.6034",

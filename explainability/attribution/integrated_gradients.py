@@ -11,14 +11,14 @@ from assurance.adapters.protocol import LoadedModel, Prompt, memory_refused
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Method
 from explainability.attribution.attribution import VERSION, Attribution, not_zero
-from explainability.attribution.question import Question, question_for
+from explainability.attribution.question import Question, batch_for, question_for
 
 MOST_STEPS = 500
 
 
 def integrated_gradients(
     model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    question: Question | None = None, baseline: str = "black", steps: int = 50, batch: int = 4,
+    question: Question | None = None, baseline: str = "black", steps: int = 50, batch: int = 0,
 ) -> Attribution:  # fmt: skip
     """Attribute the target to pixels along the straight path from ``baseline`` (Gauss–Legendre, ``steps`` points).
 
@@ -44,7 +44,11 @@ def integrated_gradients(
     attribute = CaptumIntegratedGradients(question).attribute
     with memory_refused("integrated_gradients"):
         values = attribute(
-            question.inputs, baselines=start, n_steps=steps, method="gausslegendre", internal_batch_size=batch
+            question.inputs,
+            baselines=start,
+            n_steps=steps,
+            method="gausslegendre",
+            internal_batch_size=batch_for(question.inputs, batch),
         )
     grid = values[0].sum(dim=0).detach().cpu().numpy().astype("float32")
     not_zero(grid, key="integrated_gradients")

@@ -11,12 +11,12 @@ from assurance.adapters.protocol import LoadedModel, Prompt, memory_refused
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Method
 from explainability.attribution.attribution import VERSION, Attribution, not_zero
-from explainability.attribution.question import Question, question_for
+from explainability.attribution.question import Question, batch_for, question_for
 
 
 def occlusion(
     model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    question: Question | None = None, baseline: str = "blurred", windows: int = 7, batch: int = 8,
+    question: Question | None = None, baseline: str = "blurred", windows: int = 7, batch: int = 0,
 ) -> Attribution:  # fmt: skip
     """Cover windows of 1/``windows`` of the side, half a window apart, with the baseline; average over the windows.
 
@@ -40,7 +40,11 @@ def occlusion(
     fill = question.baseline(baseline)
     with torch.inference_mode(), memory_refused("occlusion"):
         values = CaptumOcclusion(question).attribute(
-            question.inputs, sliding_window_shapes=window, strides=stride, baselines=fill, perturbations_per_eval=batch
+            question.inputs,
+            sliding_window_shapes=window,
+            strides=stride,
+            baselines=fill,
+            perturbations_per_eval=batch_for(question.inputs, batch),
         )
         f_baseline = float(question(fill)[0])
     grid = values[0].mean(dim=0).cpu().numpy().astype("float32")

@@ -169,6 +169,13 @@ def question_for(
     return question if question is not None else Question(model, image, target=target, prompt=prompt)
 
 
+def batch_for(inputs: torch.Tensor, batch: int, *, most: int = 64) -> int:
+    """``batch`` itself, or where it is 0 as many inputs as hold about a million values: small images gain most."""
+    if batch < 0:
+        raise InvalidInput("bad_batch", f"batch {batch}: give 1 or more, or 0 to let it be chosen")
+    return batch or max(1, min(most, 2**20 // inputs[0].numel()))
+
+
 def image_shape(image: Any) -> tuple[int, ...]:
     if isinstance(image, Volume):
         return tuple(np.asarray(image.array).shape)

@@ -57,6 +57,10 @@ def leakage(graded: Graded, *, seed: int = 0, margin_mm: float = MARGIN_MM) -> F
     ------
     NotComputable
         ``no_region``; ``spacing_missing``, since a margin in mm needs the pixel size.
+
+    References
+    ----------
+    Vinogradova, Dibrov & Myers (2020), AAAI, arXiv:2002.11434 (relevance outside the segmented object).
     """
     region, values = graded.region_needed(), strength(graded.attribution)
     if graded.spacing_mm is None:

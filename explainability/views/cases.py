@@ -111,7 +111,11 @@ def ask(request: HttpRequest, slug: str, case: str) -> HttpResponse:
 
 
 def _shown(row: Explanation) -> dict[str, Any]:
-    checks = [{"title": CHECKS[item["quantity"]].title, **item} for item in row.report_card]
+    checks = [
+        {"title": CHECKS[item["quantity"]].title, "judged": CHECKS[item["quantity"]].facts["judged"], **item}
+        for item in row.report_card
+        if item["quantity"] in CHECKS
+    ]
     title = EXPLAINERS[row.method].title if row.method in EXPLAINERS else row.method
     variant = ", ".join(f"{name} {value}" for name, value in row.parameters.items() if name != "effort")
     return {"row": row, "title": title, "variant": variant, "checks": checks}
