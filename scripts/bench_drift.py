@@ -19,6 +19,7 @@ from monitoring.column_files import summaries
 from monitoring.drift.binned import BinnedState
 from monitoring.drift.binned_columns import ColumnCounter, window_statistics
 from monitoring.drift.catalogue import DETECTORS
+from monitoring.drift.distribution import distribution
 
 COLUMNS = 30
 METHODS = ("w1_sd", "ks", "psi", "js")
@@ -54,7 +55,7 @@ def _window(before: NDArray[np.float64], after: NDArray[np.float64]) -> None:
         for table in (before, after):
             counter = ColumnCounter(low=0.0, high=1.0, bins=1000)
             counter.add(table[:, column])
-            sides.append(counter.result())
+            sides.append(distribution(counter.result(), name=str(column)))
         for key in METHODS:
             DETECTORS.load(key)(*sides)
 

@@ -24,10 +24,15 @@ def test_nothing_to_report_is_refused():
 
 @pytest.mark.parametrize(
     ("state", "method", "drift", "says"),
-    [("ok", "ks", True, "big enough to matter, and it is not"), ("insufficient", "ks", True, "window is too small"),
-     ("act", "ks", False, "KS test is not significant"), ("act", "jensenshannon", False, "threshold 0.1 is not reached"),
-     ("act", "ks", True, ""), ("ok", "ks", False, "")],
-)  # fmt: skip
+    [
+        ("ok", "ks", True, "big enough to matter, and it is not"),
+        ("insufficient", "ks", True, "window is too small"),
+        ("act", "ks", False, "KS test is not significant"),
+        ("act", "jensenshannon", False, "threshold 0.1 is not reached"),
+        ("act", "ks", True, ""),
+        ("ok", "ks", False, ""),
+    ],
+)
 def test_a_difference_of_verdict_is_explained(state, method, drift, says):
     text = disagreement(state, Opinion(method, 0.04, 0.1, drift, "0.7"))
     assert says in text if says else text == ""
