@@ -3,10 +3,10 @@
 import logging
 from typing import Any
 
-from allauth.account.signals import password_changed, password_set
+from allauth.account.signals import password_changed, password_set, user_logged_in
 from allauth.core import context
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.signals import user_login_failed
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -14,10 +15,12 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.models import Person
-from accounts.permissions import organisation_ids
-from assurance.models import FindingRecord, ModelVersion
+from assurance.models import FindingRecord
 from assurance.selectors.deployments import visible_deployments
+from assurance.selectors.registry import visible_versions
+from assurance.selectors.submissions import visible_submissions
 from assurance.services.method_pages import all_methods
+from assurance.views.findings import may_see_finding
 from monitoring.models import Alarm
 
 MOST = 12
@@ -63,11 +66,10 @@ def matching(rows: QuerySet[Any], terms: Iterable[str], *fields: str) -> QuerySe
 def _evidence(person: Person, terms: list[str]) -> Iterable[Hit]:
     if len(terms) != 1 or not EVIDENCE.fullmatch(terms[0].lower()):
         return
-    rows = FindingRecord.objects.filter(
-        deployment__in=visible_deployments(person), digest__startswith=terms[0].lower()
-    ).select_related("deployment")  # fmt: skip
-    for row in rows.order_by("digest")[: MOST + 1]:
-        place = f"{row.deployment}, {row.stratum or 'all cases'}"
+    rows = FindingRecord.objects.filter(digest__startswith=terms[0].lower()).select_related("deployment", "version")
+    seen = (row for row in rows.order_by("digest")[:100] if may_see_finding(person, row))
+    for row in islice(seen, MOST + 1):
+        place = f"{row.deployment or row.version}, {row.stratum or 'all cases'}"
         title = f"{row.evidence_id}: {row.quantity}{f' of {row.signal}' if row.signal else ''}"
         yield Hit(title, reverse("assurance:finding", args=[row.digest[:16]]), place, row.state)
 
@@ -92,10 +94,16 @@ def _alarms(person: Person, terms: list[str]) -> Iterable[Hit]:
 
 
 def _versions(person: Person, terms: list[str]) -> Iterable[Hit]:
-    mine = Q(model__organisation_id__in=organisation_ids(person)) | Q(deployments__in=visible_deployments(person))
-    rows = ModelVersion.objects.filter(mine).select_related("model__organisation").distinct()
+    rows = visible_versions(person).select_related("model__organisation")
     for row in matching(rows, terms, "model__name", "version", "model__modality", "model__task", "weights_sha256"):
-        yield Hit(str(row), _address("assurance:model", row.model.slug), f"{row.model.organisation}, {row.model.task}")
+        yield Hit(str(row), reverse("assurance:version", args=[row.pk]), f"{row.model.organisation}, {row.model.task}")
+
+
+def _submissions(person: Person, terms: list[str]) -> Iterable[Hit]:
+    rows = visible_submissions(person)
+    for row in matching(rows, terms, "title", "organisation__name", "regulator__name", "version__model__name", "state"):
+        told = f"{row.version}, {row.organisation} before {row.regulator}"
+        yield Hit(f"{row.label} {row.title}", reverse("assurance:submission", args=[row.pk]), told)
 
 
 def _methods(person: Person, terms: list[str]) -> Iterable[Hit]:
@@ -105,18 +113,9 @@ def _methods(person: Person, terms: list[str]) -> Iterable[Hit]:
             yield Hit(page.title, reverse("assurance:method", args=[page.key]), page.question)
 
 
-def _address(name: str, *arguments: Any) -> str:
-    from django.urls import NoReverseMatch
-
-    try:
-        return reverse(name, args=arguments)
-    except NoReverseMatch:
-        return ""
-
-
 SOURCES: tuple[tuple[str, Callable[[Person, list[str]], Iterable[Hit]]], ...] = (
-    ("Evidence", _evidence), ("Deployments", _deployments), ("Alarms", _alarms), ("Model versions", _versions),
-    ("Methods", _methods),
+    ("Evidence", _evidence), ("Deployments", _deployments), ("Alarms", _alarms), ("Submissions", _submissions),
+    ("Model versions", _versions), ("Methods", _methods),
 )  # fmt: skip
 
 

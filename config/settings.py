@@ -124,6 +124,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
     "submission-steps": {"task": "assurance.take_due_steps", "schedule": 300.0, "options": {"expires": 300}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
+    "weekly-mail": {"task": "monitoring.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # People
@@ -160,7 +161,16 @@ SESSION_IDLE_S = env_int("VIGIL_IDLE_S", default=3600, at_least=60)
 SIGN_IN_PER_MINUTE = env_int("VIGIL_SIGN_IN_PER_MINUTE", default=30, at_least=1)  # posts from one address
 API_PER_MINUTE = env_int("VIGIL_API_PER_MINUTE", default=1200, at_least=1)  # calls with one token or session
 API_FAILURES_PER_MINUTE = env_int("VIGIL_API_FAILURES_PER_MINUTE", default=30, at_least=1)  # 401s for one address
-EMAIL_BACKEND = env_text("VIGIL_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env_text("VIGIL_EMAIL_HOST")
+EMAIL_PORT = env_int("VIGIL_EMAIL_PORT", default=587, at_least=1)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env_text("VIGIL_EMAIL_USER"), env_text("VIGIL_EMAIL_PASSWORD")
+EMAIL_USE_TLS = env_flag("VIGIL_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env_text("VIGIL_EMAIL_FROM", default="vigil@localhost")
+EMAIL_BACKEND = env_text(
+    "VIGIL_EMAIL_BACKEND",
+    default=f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend",  # without a host: the log
+)
 
 # An identity provider of the hospital, when one is configured: it opens accounts that exist and makes none.
 SOCIALACCOUNT_ADAPTER = "accounts.adapter.ClosedSocialAdapter"

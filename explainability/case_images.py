@@ -27,6 +27,7 @@ class CaseImage:
     spacing_mm: tuple[float, ...] | None = None
     axes: str = ""
     affine: NDArray[Any] | None = None
+    unit: str = ""
 
     @property
     def is_volume(self) -> bool:

@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, intake, windows
+from monitoring.services import day_states, dicom_door, images, intake, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -26,6 +26,16 @@ def work_through_batch(job: Job, *, batch_id: str) -> None:
     except Cancelled:
         intake.give_up(UUID(batch_id), "a person stopped it")
         raise
+
+
+@job_task("monitoring.measure_images")
+def measure_images(job: Job, *, batch_id: str) -> None:
+    dicom_door.measure_images(UUID(batch_id))
+
+
+@job_task("monitoring.measure_case_image")
+def measure_case_image(job: Job, *, case_file_id: int) -> None:
+    images.measure_case_image(case_file_id)
 
 
 @job_task("monitoring.summarise_batch")
@@ -72,3 +82,11 @@ def start_due_work() -> None:
             plan, reference = plan_of(deployment), reference_of(deployment)
             if plan and reference and windows.due_spans(deployment, plan, reference, today=today):
                 start_windows(deployment)
+
+
+@shared_task(name="monitoring.send_weekly_summaries")
+def send_weekly_summaries() -> None:
+    """The hour's tick: the week's mail to those who asked and have not had it."""
+    from monitoring.services.weekly import send_due_summaries
+
+    send_due_summaries(today=datetime.now(UTC).date())

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from monitoring.views import alarms, batches, deployment, fleet, saved_views, schema, window
+from monitoring.views import alarms, batches, deployment, dicomweb, fleet, saved_views, schema, window
 
 app_name = "monitoring"
 urlpatterns = [
@@ -16,6 +16,8 @@ urlpatterns = [
     path("deployments/<slug:slug>/columns", schema.schema, name="schema"),
     path("deployments/<slug:slug>/columns/confirm", schema.schema_confirm, name="schema_confirm"),
     path("deployments/<slug:slug>/columns/rules", schema.intake_rules, name="intake_rules"),
+    path("dicomweb/studies", dicomweb.store, name="stow"),
+    path("dicomweb/studies/<str:study>", dicomweb.store, name="stow_study"),
     path("deliveries/<uuid:batch_id>", batches.batch, name="batch"),
     path("deliveries/<uuid:batch_id>/rejects.csv", batches.batch_rejects, name="batch_rejects"),
     path("alarms", alarms.alarm_list, name="alarm_list"),

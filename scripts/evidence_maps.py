@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from assurance.adapters.catalogue import load_spec
+from assurance.evidence.errors import NotComputable
 from explainability.attribution.catalogue import EXPLAINERS
 from explainability.attribution.question import Question
 from explainability.case_images import CaseImage
@@ -53,19 +54,25 @@ def main() -> None:
     results: dict[str, Any] = {}
     for method in options.methods:
         started = time.perf_counter()
-        contents, sentences = [], []
+        contents: list[Any] = []
+        sentences: list[str] = []
+        refused: dict[str, int] = {}
         for row in cases:
             pixels = np.asarray(Image.open(folder / row["file"]).convert("L"))
             mask = folder / row["lung_mask"] if row["lung_mask"] else None
             truth = np.asarray(Image.open(mask).convert("L")) > 0 if mask else None
             asked = Question(model, pixels)
-            made = graded_map(model, CaseImage(pixels), method=method, truth=truth, effort="full", question=asked)
+            try:
+                made = graded_map(model, CaseImage(pixels), method=method, truth=truth, effort="full", question=asked)
+            except NotComputable as refusal:
+                refused[refusal.code] = refused.get(refusal.code, 0) + 1
+                continue
             contents.append([finding.as_dict() for finding in made.report_card])
             sentences += [made.statements[0].text] if made.statements else []
         findings = card(contents, method=method, model_version=f"weights {model.weights_sha256[:12]}")
         results[method] = {
             "card": [finding.as_dict() for finding in findings], "seconds": round(time.perf_counter() - started, 1),
-            "example": sentences[0],
+            "example": sentences[0], "refused": refused,
         }  # fmt: skip
         print(method, findings[-1].state, findings[-1].reason, flush=True)
     out = ROOT / "docs" / "evidence"
@@ -82,18 +89,21 @@ def page(document: dict[str, Any]) -> str:
     n = document["n_cases"]
     lines = [
         "# Report cards of the pneumonia classifier's maps", "",
-        f"{n} chest radiographs of two hospitals (all that carry a reader's lung mask, then equally many of each site), "
-        f"weights `{document['weights_sha256'][:12]}`, full card. Written by `python -m scripts.evidence_maps`; all values "
-        "with their inputs' digests are in the JSON file beside this page.", "",
-        "A cell gives value, 95 % interval, number of cases and verdict. `insufficient` means fewer than 50 cases with a "
-        "value, or a measure without an agreed limit. What each check means is in docs/methods.", "",
+        f"{n} chest radiographs of two hospitals: all that carry a reader's lung mask, then equally many of each site. "
+        f"Weights `{document['weights_sha256'][:12]}`, full card, written by `python -m scripts.evidence_maps`. All "
+        "values with the digests of their inputs are in the JSON file beside this page.", "",
+        "A row gives value, 95 % interval, number of cases and verdict. `insufficient` means fewer than 50 cases with "
+        "a value, or a measure without an agreed limit. What each check means is in docs/methods.", "",
     ]  # fmt: skip
     for method, result in document["methods"].items():
         whole = result["card"][-1]
         lines += [f"## {EXPLAINERS[method].title}: {whole['state']}", ""]
         if whole["reason"]:
             lines += [f"{whole['reason'].capitalize()}.", ""]
-        lines += [f"> {result['example']}", "", "| check | value | 95 % interval | n | state |", "|---|---|---|---|---|"]
+        for code, count in result["refused"].items():
+            lines += [f"{count} of {n} cases got no map ({code}): outcomes of their own, not in the table.", ""]
+        lines += [f"> {result['example']}", "", "| check | value | 95 % interval | n | state |"]
+        lines += ["|---|---|---|---|---|"]
         for content in result["card"][:-1]:
             title = CHECKS[content["quantity"].removeprefix("card_")].title
             value = "–" if content["value"] is None else f"{content['value']:.3f}"

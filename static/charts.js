@@ -6,10 +6,11 @@
   const source = document.getElementById("chart-data");
   if (!source) return;
   const data = JSON.parse(source.textContent);
-  const [LEFT, RIGHT, WIDTH] = [46, 12, 640];
+  const [LEFT, RIGHT] = [44, 10]; // as assurance/charts/panel.py draws
   const STATES = { o: "ok", w: "watch", a: "act", i: "insufficient", "-": "no window" };
   const SVG = "http://www.w3.org/2000/svg";
   const panels = [...document.querySelectorAll("svg.panel")].filter((svg) => data.panels[svg.dataset.panel]);
+  const WIDTH = panels.length ? panels[0].viewBox.baseVal.width : 460;
   const words = document.getElementById("chart-voice");
   const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const short = (value) => (value === null || value === undefined ? "no value" : Number(value.toPrecision(3)).toString());

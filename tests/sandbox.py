@@ -26,7 +26,7 @@ from tests.factories import (
     PersonFactory,
     SiteFactory,
     sha256,
-)  # fmt: skip
+)
 
 PASSWORD = "a long enough phrase"
 PLAN = {
@@ -48,19 +48,29 @@ class Cast:
     """Everybody who acts, by a short name, and the file."""
 
     people: dict[str, Person]
-    submission: Submission
+    submission: Submission | None
     secrets: dict[int, str]
     version: object
     findings: dict[str, FindingRecord] = field(default_factory=dict)
 
     def actor(self, name: str) -> Actor:
-        membership = self.people[name].memberships.get()
+        membership = self.people[name].memberships.order_by("pk").first()
         return Actor(person_id=self.people[name].pk, organisation_id=membership.organisation_id, role=membership.role)
 
     def code(self, name: str) -> str:
         cache.clear()  # a code works once in half a minute; the clock of a test does not wait
         secret = self.secrets[self.people[name].pk]
-        return totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time())))
+        counters = list(totp.yield_hotp_counters_from_time())
+        return totp.format_hotp_value(totp.hotp_value(secret, counters[len(counters) // 2]))
+
+    def join(self, name: str, role: str, organisation: Organisation) -> None:
+        """One more person, with one-time codes."""
+        person = MembershipFactory(person=PersonFactory(name=name.title()), organisation=organisation, role=role).person
+        person.set_password(PASSWORD)
+        person.save()
+        self.secrets[person.pk] = totp.generate_totp_secret()
+        totp.TOTP.activate(person, self.secrets[person.pk])
+        self.people[name] = person
 
     def signing(self, name: str) -> dict[str, object]:
         return {"person": self.people[name], "password": PASSWORD, "code": self.code(name)}
@@ -119,24 +129,18 @@ def make_cast(*, profile: str = "eu-ai-act-sandbox", real_world: bool = False) -
         "intake": (regulator, Role.REGULATOR_INTAKE), "assessor": (regulator, Role.REGULATOR_ASSESSOR),
         "decider": (regulator, Role.REGULATOR_DECIDER),
     }  # fmt: skip
-    people, secrets = {}, {}
-    for name, (organisation, role) in roles.items():
-        person = MembershipFactory(person=PersonFactory(name=name.title()), organisation=organisation, role=role).person
-        person.set_password(PASSWORD)
-        person.save()
-        secrets[person.pk] = totp.generate_totp_secret()
-        totp.TOTP.activate(person, secrets[person.pk])
-        people[name] = person
     version = ModelVersionFactory(model=ModelFactory(organisation=developer))
     deployment = DeploymentFactory(version=version, organisation=hospital, sites=[SiteFactory(organisation=hospital)])
-    author = Actor(person_id=people["author"].pk, organisation_id=developer.pk, role=Role.DEVELOPER_AUTHOR)
-    submission = start_submission(
+    cast = Cast(people={}, submission=None, secrets={}, version=version)
+    for name, (organisation, role) in roles.items():
+        cast.join(name, role, organisation)
+    author = cast.actor("author")
+    cast.submission = start_submission(
         organisation=developer, regulator=regulator, version=version, deployments=[deployment], profile=profile,
         title="Chest films at a second hospital", by=author,
     )  # fmt: skip
-    cast = Cast(people=people, submission=submission, secrets=secrets, version=version)
     if real_world:
-        cast.submission = declare(submission, fact="real_world", value=True, by=author)
+        cast.submission = declare(cast.submission, fact="real_world", value=True, by=author)
     return cast
 
 

@@ -21,3 +21,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"  # noqa: F405
 SECOND_FACTOR_REQUIRED = False  # tests that sign a person in by force meet it only where they ask for it
+MFA_TOTP_TOLERANCE = 1  # a slow machine may cross half a minute between making a code and checking it

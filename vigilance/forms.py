@@ -21,6 +21,11 @@ BY_COUNTRY = {  # what is ticked at first; anybody can tick more
 EUROPE = ("eu-mdr", "eu-ai-act", "gdpr")
 
 
+def wall_clock(moment: datetime, zone: str) -> datetime:
+    """What a clock on the wall in ``zone`` shows; without a zone, since form fields would turn it back to UTC."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
 def in_zone(moment: datetime, zone: str) -> datetime:
     """The wall-clock time that was typed, as a moment in ``zone``."""
     return moment.replace(tzinfo=ZoneInfo(zone))
@@ -72,7 +77,7 @@ class ReportForm(SigningForm):
     )  # fmt: skip
     report = forms.FileField(
         label="The report as it was sent", required=False,
-        help_text="Only its SHA-256 is kept and signed, so the file itself never leaves your hands.",
+        help_text="Its SHA-256 is kept and signed; the file itself is not stored.",
     )  # fmt: skip
     field_order = ("reported_at", "reference", "late_reason", "report", "password", "code")
 

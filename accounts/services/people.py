@@ -6,7 +6,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import Person
+from accounts.models import Person, known_time_zone
 from accounts.services.four_eyes import refuse_second_key
 from records.actor import Actor
 from records.services import record_event
@@ -40,8 +40,8 @@ def add_person(*, email: str, name: str, by: Actor, password: str | None = None,
 def change_profile(person: Person, *, time_zone: str, by: Actor) -> Person:
     """The printed name stays as the administrator entered it: it stands under signatures."""
     old = person.time_zone
+    known_time_zone(time_zone)
     person.time_zone = time_zone
-    person.full_clean()
     person.save(update_fields=("time_zone",))
     record_event(action="person.change", subject=person, by=by, old={"time_zone": old}, new={"time_zone": time_zone})
     return person

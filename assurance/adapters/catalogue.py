@@ -51,8 +51,8 @@ ADAPTERS = Catalogue(
         ),
         "roentgen": _entry(
             "RoentGen", "text_to_image:load_roentgen", "Chambon et al. 2022, arXiv:2211.12737",
-            task="generation", licence="CreativeML OpenRAIL-M, gated", extra="diffusion", prompts=("text",), image="none",
-            layout="diffusers StableDiffusionPipeline folder",
+            task="generation", licence="CreativeML OpenRAIL-M, gated", extra="diffusion", prompts=("text",),
+            image="none", layout="diffusers StableDiffusionPipeline folder",
         ),
         "minim": _entry(
             "MINIM", "text_to_image:load_minim", "Wang et al. 2024, Nature Medicine",
@@ -65,7 +65,8 @@ ADAPTERS = Catalogue(
             layout="AutoencoderModel/, DiffusionModel/ of the hub, with a checkout (VIGIL_DIFFTUMOR_HOME)",
         ),
         "ddpm-classconditional": _entry(
-            "Class-conditional DDPM", "class_conditional_ddpm:load", "Ho et al. 2020, arXiv:2006.11239; Ho & Salimans 2022",
+            "Class-conditional DDPM", "class_conditional_ddpm:load",
+            "Ho et al. 2020, arXiv:2006.11239; Ho & Salimans 2022, arXiv:2207.12598",
             task="generation", licence="CC BY 4.0", extra="diffusion", prompts=("label",), image="none",
             layout="diffusers folder with unet/ and scheduler/",
         ),
@@ -75,7 +76,8 @@ ADAPTERS = Catalogue(
         ),
         "monai-unet": _entry(
             "MONAI U-Net", "monai_networks:load_unet", "Ronneberger et al. 2015, MICCAI; MONAI",
-            task="segmentation", licence="by its weights", image="plane or volume", layout="state dict with <name>.json",
+            task="segmentation", licence="by its weights", image="plane or volume",
+            layout="state dict with <name>.json",
         ),
         "monai-swinunetr": _entry(
             "MONAI SwinUNETR", "monai_networks:load_swinunetr", "Hatamizadeh et al. 2022, arXiv:2201.01266",

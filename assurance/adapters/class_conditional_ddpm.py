@@ -56,13 +56,10 @@ class ClassConditionalDdpm(LoadedModel):
 
     def prepare(self, image: Any) -> torch.Tensor:
         """Noise (1, 1, h, w) drawn with the seed ``image``."""
-        return self._noise(image, 1)
-
-    def _noise(self, seed: Any, count: int) -> torch.Tensor:
-        if not isinstance(seed, int | np.integer) or seed < 0:
+        if not isinstance(image, int | np.integer) or image < 0:
             raise InvalidInput("bad_seed", f"{self.key} starts from noise: give a seed, a whole number of 0 or more")
-        generator = torch.Generator().manual_seed(int(seed))
-        return torch.randn((count, *self.contract.input_shape), generator=generator).to(self.device)
+        generator = torch.Generator().manual_seed(int(image))
+        return torch.randn((1, *self.contract.input_shape), generator=generator).to(self.device)
 
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         labels = torch.full((len(inputs),), self._index(prompt), device=self.device)
@@ -83,14 +80,14 @@ class ClassConditionalDdpm(LoadedModel):
     def generate(
         self, label: str, *, count: int = 1, seed: int = 0, steps: int | None = None, guidance: float | None = None
     ) -> list[Prediction]:
-        """Draw ``count`` images of one class, the same ones for the same seed, count, steps and guidance."""
+        """Draw ``count`` images of one class, from the seeds ``seed``, ``seed`` + 1 and so on."""
         steps, guidance = self.steps if steps is None else steps, self.guidance if guidance is None else guidance
         if not 1 <= steps <= MOST_STEPS:
             raise InvalidInput("bad_steps", f"steps {steps}: give 1 to {MOST_STEPS}")
         classes = torch.full((count,), self._index(Prompt(label=label)), device=self.device)
         both = torch.cat([classes, torch.full_like(classes, NO_CLASS)])
         self.scheduler.set_timesteps(steps)
-        x = self._noise(seed, count)
+        x = torch.cat([self.prepare(seed + place) for place in range(count)])
         for time in self.scheduler.timesteps:
             with_class, without = self.network(torch.cat([x, x]), time, class_labels=both).sample.chunk(2)
             x = self.scheduler.step(without + guidance * (with_class - without), time, x).prev_sample
@@ -100,11 +97,13 @@ class ClassConditionalDdpm(LoadedModel):
             )
         images: Array = ((x[:, 0].clamp(-1, 1) + 1) / 2).cpu().numpy()
         settings = {
-            "label": label, "seed": seed, "count": count, "steps": steps, "guidance": guidance,
+            "label": label, "steps": steps, "guidance": guidance,
             "scheduler": type(self.scheduler).__name__,
             "scheduler_config": {name: value for name, value in self.scheduler.config.items() if name[0] != "_"},
         }  # fmt: skip
-        return [Prediction(image=plane, settings={**settings, "place": place}) for place, plane in enumerate(images)]
+        return [
+            Prediction(image=plane, settings={**settings, "seed": seed + place}) for place, plane in enumerate(images)
+        ]
 
     def feature_layer(self) -> nn.Module:
         return self.network.mid_block  # type: ignore[union-attr,return-value]

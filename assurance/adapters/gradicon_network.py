@@ -1,4 +1,4 @@
-"""uniGradICON's network, written for this project from arXiv:2403.05780 (Tian et al.) and arXiv:2105.04459 (Greer et al.).
+"""uniGradICON's network, written for this project (Tian et al. 2024, arXiv:2403.05780; Greer et al. 2021).
 
 Four U-Nets, each giving a displacement: at a quarter, at half and at full resolution, and once more at full. Each next
 one sees the moving image as the ones before have warped it. Coordinates run from 0 to 1 along each axis. Names of

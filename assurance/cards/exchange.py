@@ -68,17 +68,20 @@ def as_text(field: Field, answer: Mapping[str, Any] | None, facts: CardFacts) ->
     value = answer.get("value")
     if field.is_measure:
         value = [full_measure(row, facts) for row in measures(value)]
-    text = _plain(value)
+    text = plain_text(value)
     if answer.get("finding"):
         text = f"{text}\n\nFinding {answer['finding']}".strip()
     return text
 
 
-def _plain(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """A value without its envelope, in a spelling that :func:`from_text` reads back."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "\n".join(f"- {item}" for item in value)
+        simple = "\n".join(f"- {item}" for item in value)
+        if _lines(simple) == value and not _ambiguous(simple):
+            return simple
     if isinstance(value, list | Mapping):
         return str(yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=10_000)).strip()
     return str(value)
@@ -101,10 +104,7 @@ def from_text(field: Field, text: str) -> dict[str, Any]:
 
 def _value(field: Field, text: str) -> Any:
     if field.type in LISTS:
-        parts = _yaml(text)
-        if isinstance(parts, list) and any(isinstance(item, Mapping) for item in parts):
-            return parts
-        return [line.removeprefix("- ").strip() for line in text.splitlines() if line.strip()]
+        return _yaml(text) if _ambiguous(text) else _lines(text)
     if field.type in TABLES or field.is_measure:
         parts = _yaml(text)
         rows = parts if isinstance(parts, list) else [parts] if isinstance(parts, Mapping) else None
@@ -119,6 +119,21 @@ def _value(field: Field, text: str) -> Any:
     if field.type == "boolean":
         return {"true": True, "false": False}.get(text.lower(), text)
     return text
+
+
+def _lines(text: str) -> list[str]:
+    return [line.removeprefix("- ").strip() for line in text.splitlines() if line.strip()]
+
+
+def _ambiguous(text: str) -> bool:
+    """Whether the lines of ``text`` mean more than themselves: quoted items, or items with named parts."""
+    parts = _yaml(text)
+    if not isinstance(parts, list):
+        return False
+    quoted = all(isinstance(item, str) for item in parts) and any(
+        line.startswith(('- "', "- '", "- |", "- >")) for line in text.splitlines()
+    )
+    return quoted or any(isinstance(item, Mapping) for item in parts)
 
 
 def _yaml(text: str) -> Any:
@@ -164,7 +179,9 @@ def joined(fields: Sequence[Field], answers: Mapping[str, Any], facts: CardFacts
 def parted(fields: Sequence[Field], text: str) -> dict[str, str]:
     """The reverse of :func:`joined`: text by field id."""
     by_title = {field.title: field.id for field in fields[1:]}
-    found, current, lines = {}, fields[0].id, []
+    found: dict[str, str] = {}
+    current = fields[0].id
+    lines: list[str] = []
     for line in text.splitlines():
         title = line.removeprefix("### ").strip()
         if line.startswith("### ") and title in by_title:

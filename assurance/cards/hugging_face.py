@@ -118,7 +118,8 @@ def _by_heading(body: str, schema: CardSchema) -> tuple[dict[str, str], list[str
     ours = {(group.title, field.title): field.id for group in schema.groups for field in group.fields}
     texts: dict[str, str] = {}
     left: list[str] = []
-    group, key, lines = "", "", []
+    group, key = "", ""
+    lines: list[str] = []
 
     def close() -> None:
         words = "\n".join(lines).strip()

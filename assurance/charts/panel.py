@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from assurance.charts.scale import Scale, covering, day_ticks, round_ticks
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 640, 46, 12, 12, 22
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 460, 44, 10, 14, 22
 MARKS: dict[str, Callable[[int, int], str]] = {  # the shape says the state without colour
     "act": lambda x, y: f"M{x - 4} {y - 4}h8v8h-8z",
     "watch": lambda x, y: f"M{x} {y - 5}l5 9h-10z",
@@ -63,6 +63,7 @@ class Decor:
 
     watch: float | None = None
     act: float | None = None
+    limit: float | None = None  # declared for a performance value; the limits above are of the drift statistics
     reference: tuple[float, float | None, float | None] | None = None
     markers: Sequence[tuple[datetime, str, str]] = ()  # when, word, kind ("alarm", "software", "change")
     zero: bool = True
@@ -78,7 +79,8 @@ def panel(
     x = axis.scale
     parts = [
         _grid(y, height), _days(axis, x, height), _reference(decor, y), _chance(steps, x, y, decor),
-        _limit(decor.watch, "watch", y), _limit(decor.act, "act", y), _markers(decor, axis, x, height),
+        _limit(decor.watch, "watch", y), _limit(decor.act, "act", y), _limit(decor.limit, "limit", y),
+        _markers(decor, axis, x, height),
         _interval(steps, x, y), _line(steps, x, y), _marks(steps, x, y),
     ]  # fmt: skip
     return format_html(
@@ -109,7 +111,7 @@ def panel_data(steps: Sequence[Drawn], *, unit: str, height: int = 150, decor: D
 def vertical(steps: Sequence[Drawn], decor: Decor, *, height: int) -> Scale:
     """The value axis: holds every value, its interval and the limits, in round numbers."""
     held = [part for step in steps for part in (step.value, step.low, step.high) if part is not None]
-    beside = [decor.watch, decor.act, 0.0 if decor.zero else None, *(decor.reference or ())]
+    beside = [decor.watch, decor.act, decor.limit, 0.0 if decor.zero else None, *(decor.reference or ())]
     ticks = round_ticks(*covering(held, include=[value for value in beside if value is not None]), most=4)
     return Scale(ticks[0], ticks[-1], height - BOTTOM, TOP)
 
@@ -155,8 +157,9 @@ def _limit(value: float | None, name: str, y: Scale) -> SafeString | str:
     if value is None:
         return ""
     return format_html(
-        '<path class="limit-{}" d="M{} {}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>',
-        name, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, WIDTH - RIGHT, f"{y(value) - 3:.0f}", name,
+        '<path class="limit-{}" d="M{} {}H{}"/><text class="small-word" x="{}" y="{}">{}</text>',
+        "act" if name == "limit" else name, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, LEFT + 3, f"{y(value) - 3:.0f}",
+        name,
     )  # fmt: skip
 
 
@@ -171,8 +174,8 @@ def _reference(decor: Decor, y: Scale) -> SafeString | str:
             LEFT, f"{y(high):.1f}", WIDTH - RIGHT, f"{y(low):.1f}",
         )  # fmt: skip
     return format_html(
-        '{}<path class="reference-line" d="M{} {}H{}"/><text x="{}" y="{}">reference</text>',
-        band, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, LEFT + 4, f"{y(value) - 3:.0f}",
+        '{}<path class="reference-line" d="M{} {}H{}"/><text class="small-word" x="{}" y="{}">reference</text>',
+        band, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, LEFT + 3, f"{y(value) - 3:.0f}",
     )  # fmt: skip
 
 
@@ -188,19 +191,29 @@ def _chance(steps: Sequence[Drawn], x: Scale, y: Scale, decor: Decor) -> SafeStr
 
 
 def _markers(decor: Decor, axis: Axis, x: Scale, height: int) -> SafeString:
-    rows = (
-        (kind, f"{x(at.timestamp()):.0f}", TOP - 4, height - BOTTOM, f"{x(at.timestamp()) + 3:.0f}", TOP + 6, word)
-        for at, word, kind in decor.markers
-        if axis.start <= at <= axis.end
-    )
+    places: dict[int, list[tuple[str, str]]] = {}
+    for at, word, kind in decor.markers:
+        if axis.start <= at <= axis.end:
+            places.setdefault(round(x(at.timestamp())), []).append((word, kind))
+    rows = []
+    for place, held in sorted(places.items()):  # what falls on one place shares one line
+        kind = next((k for k in ("alarm", "software") if k in [kind for _, kind in held]), held[0][1])
+        right = place > WIDTH - 90
+        words = ", ".join(dict.fromkeys(word for word, _ in held))
+        rows.append((kind, place, TOP - 2, height - BOTTOM, place + (-3 if right else 3), TOP - 4,
+                     "end" if right else "start", words))  # fmt: skip
     return format_html_join(
-        "", '<path class="marker {}" d="M{} {}V{}"/><text class="marker-word" x="{}" y="{}">{}</text>', rows
-    )
+        "", '<path class="marker {}" d="M{} {}V{}"/><text class="small-word" x="{}" y="{}" text-anchor="{}">{}</text>',
+        rows,
+    )  # fmt: skip
 
 
 def _interval(steps: Sequence[Drawn], x: Scale, y: Scale) -> SafeString | str:
-    held = [(x(step.end.timestamp()), step.low, step.high) for step in steps if step.low is not None]
-    held = [row for row in held if row[2] is not None]
+    held = [
+        (x(step.end.timestamp()), step.low, step.high)
+        for step in steps
+        if step.low is not None and step.high is not None
+    ]
     if len(held) < 2:
         return format_html_join(
             "", '<path class="axis" d="M{} {}V{}"/>', ((f"{at:.0f}", f"{y(a):.0f}", f"{y(b):.0f}") for at, a, b in held)

@@ -12,7 +12,7 @@ MARKS = {"act": "M{x} {y}m-3-3h6v6h-6z", "watch": "M{x} {y}m0-4l4 7h-8z"}  # as 
 
 def sparkline(
     values: Sequence[float | None], *, title: str, limit: float | None = None, state: str = "", zero: bool = True,
-    width: int = 132, height: int = 30,
+    width: int = 120, height: int = 30,
 ) -> SafeString:  # fmt: skip
     """The course of ``values``; None breaks the line. ``limit`` is the act line, ``state`` marks the last value."""
     known = [value for value in values if value is not None]

@@ -1,5 +1,7 @@
 """Submissions as far as a person may look, and where each stands."""
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from accounts.models import Organisation, Person
@@ -10,7 +12,7 @@ from assurance.models.submissions import UNSEEN_BY_HOSPITALS
 
 def visible_submissions(person: Person) -> "QuerySet[Submission]":
     """A developer's own; a regulator's once submitted; a hospital's once there is something to commit to."""
-    kind = Organisation.Kind
+    kind: Any = Organisation.Kind
     own = Q(organisation_id__in=organisation_ids(person))
     received = Q(regulator_id__in=organisation_ids(person, kinds=[kind.REGULATOR]), submitted_at__isnull=False)
     sites = organisation_ids(person, kinds=[kind.HOSPITAL])

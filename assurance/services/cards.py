@@ -152,7 +152,7 @@ def import_draft(
     last = card.latest()
     before = dict(card.draft if card.draft_at else (last.answers if last else {}))
     left = list(read.left_over)
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, answer in read.answers.items():
         try:
             one = checked_answers({key: answer}, regulation.card_schema())

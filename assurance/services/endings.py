@@ -121,6 +121,7 @@ def share_exit_paper(paper: ExitPaper, *, by: Actor) -> None:
 @transaction.atomic
 def comment_exit_paper(paper: ExitPaper, *, comment: str, by: Actor) -> None:
     """The participant's comment, once; "no comment" is one too."""
+    paper = ExitPaper.objects.select_for_update().select_related("submission").get(pk=paper.pk)
     require_side(paper.submission, by, "developer")
     if paper.shared_at is None:
         raise InvalidInput("not_shared", "this document was not shared with you yet")

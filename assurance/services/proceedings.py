@@ -27,7 +27,10 @@ from records.actor import Actor
 from records.canonical import content_hash
 from records.services import record_event
 
-ASKED_IN = {"completeness_check": (Role.REGULATOR_INTAKE,), "under_assessment": (Role.REGULATOR_ASSESSOR,)}
+ASKED_IN: dict[str, tuple[Any, ...]] = {
+    "completeness_check": (Role.REGULATOR_INTAKE,),
+    "under_assessment": (Role.REGULATOR_ASSESSOR,),
+}
 JUDGEMENTS = ("met", "partly", "not_met")
 
 

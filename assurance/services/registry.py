@@ -21,7 +21,7 @@ from records.actor import Actor
 from records.canonical import content_hash
 from records.services import record_event
 
-KINDS_BELOW = {  # what a version of a kind may be made from
+KINDS_BELOW: dict[Any, tuple[Any, ...]] = {  # what a version of a kind may be made from
     Model.Kind.FOUNDATION: (Model.Kind.FOUNDATION,),
     Model.Kind.ADAPTED: (Model.Kind.FOUNDATION, Model.Kind.ADAPTED),
     Model.Kind.DEVICE: (Model.Kind.FOUNDATION, Model.Kind.ADAPTED, Model.Kind.DEVICE),
@@ -152,9 +152,15 @@ def _weights(path: Path | None, sha256: str | None) -> str:
     return found
 
 
+# Not every model takes prompts, has thresholds or discloses what it was trained on: an empty answer is an answer.
+MAY_BE_EMPTY = (
+    "prompt_types", "thresholds", "pretraining_sources", "preprocessing", "input_contract", "output_contract",
+)  # fmt: skip
+
+
 def _cleaned(row: Any) -> None:
     try:
-        row.full_clean(validate_unique=False, validate_constraints=False)
+        row.full_clean(exclude=MAY_BE_EMPTY, validate_unique=False, validate_constraints=False)
     except (ValidationError, IntegrityError) as refusal:
         field, errors = next(iter(refusal.message_dict.items()))
         raise InvalidInput("not_valid", f"{field} {getattr(row, field, '')!r}: {' '.join(errors)}") from refusal

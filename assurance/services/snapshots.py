@@ -66,7 +66,9 @@ def version_content(version: ModelVersion) -> dict[str, Any]:
 def open_gaps(pieces: list[Evidence]) -> dict[str, Any]:
     """Blocking parts without evidence or reason, warnings likewise, and what is absent with its reason."""
     evidence = by_kind(pieces)
-    blocking, warnings, reasoned = [], [], []
+    blocking: list[dict[str, str]] = []
+    reasoned: list[dict[str, str]] = []
+    warnings: list[str] = []
     for kind, title in regulation.blocking_kinds().items():
         held = evidence.get(kind, [])
         if kind == "model_card.identity" or any(piece.serves for piece in held):

@@ -63,10 +63,15 @@ class Case:
         return signed.order_by("-signed_at").first()
 
 
-def case_of(submission: Submission, transition: Transition, person: Person | None, now: datetime) -> Case:
+def case_of(
+    submission: Submission, transition: Transition, person: Person | None, now: datetime,
+    evidence: dict[str, list[Evidence]] | None = None,
+) -> Case:  # fmt: skip
+    """The case of one step; ``evidence`` spares a second look when several steps are asked about at once."""
     return Case(
         submission=submission, transition=transition, person=person, now=now,
-        profile=regulation.profile_from(submission.profile_terms), evidence=by_kind(pieces_of(submission)),
+        profile=regulation.profile_from(submission.profile_terms),
+        evidence=by_kind(pieces_of(submission)) if evidence is None else evidence,
     )  # fmt: skip
 
 

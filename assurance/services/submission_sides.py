@@ -1,5 +1,7 @@
 """On which side of a submission somebody stands, and in which roles."""
 
+from typing import Any
+
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import Membership, Person, Role
@@ -28,7 +30,7 @@ def memberships_in(submission: Submission, person: Person) -> list[Membership]:
     ]
 
 
-def acting_as(submission: Submission, person: Person, roles: tuple[str, ...], *, request_id: str = "") -> Actor | None:
+def acting_as(submission: Submission, person: Person, roles: tuple[Any, ...], *, request_id: str = "") -> Actor | None:
     """The actor in the first of ``roles`` that the person holds for this submission, or None."""
     held = {membership.role: membership for membership in memberships_in(submission, person)}
     for role in roles:
@@ -52,7 +54,7 @@ def side_of(submission: Submission, by: Actor) -> str:
     raise PermissionDenied("this submission belongs to other organisations")
 
 
-def require_side(submission: Submission, by: Actor, side: str, *, roles: tuple[str, ...] = ()) -> None:
+def require_side(submission: Submission, by: Actor, side: str, *, roles: tuple[Any, ...] = ()) -> None:
     """Refuse who is not on ``side``, or there in none of ``roles``. A token acts with its organisation's verbs."""
     if side_of(submission, by) != side:
         raise PermissionDenied(f"only the {side} may do this")

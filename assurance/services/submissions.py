@@ -27,6 +27,8 @@ from assurance.models import (
     StateChange,
     Submission,
 )
+from assurance.requirements.coverage import Evidence, by_kind
+from assurance.selectors.evidence import pieces_of
 from assurance.services.plans import freeze_plan, save_plan, sign_plan
 from assurance.services.proceedings import answer, ask
 from assurance.services.snapshots import build_snapshot
@@ -105,7 +107,7 @@ def _roles_of(organisation: Organisation) -> str:
     by_role: dict[str, set[int]] = {}
     for membership in rows.select_related("person"):
         by_role.setdefault(membership.role, set()).add(membership.person_id)
-    authors, approvers = by_role.get(Role.DEVELOPER_AUTHOR, set()), by_role.get(Role.DEVELOPER_APPROVER, set())
+    authors, approvers = (by_role.get(str(role), set()) for role in (Role.DEVELOPER_AUTHOR, Role.DEVELOPER_APPROVER))
     if not authors or not approvers or len(authors | approvers) < 2:
         raise InvalidInput(
             "no_roles", f"{organisation.name} needs an author and an approver who are two people before it submits"
@@ -262,13 +264,16 @@ class Step:
         return self.mine and not self.missing
 
 
-def allowed_transitions(submission: Submission, person: Person | None) -> list[Step]:
+def allowed_transitions(
+    submission: Submission, person: Person | None, *, pieces: list[Evidence] | None = None
+) -> list[Step]:
     """Every step that leaves the current state, whether it is the person's to take, and what is still missing."""
     machine, now = regulation.machine(), timezone.now()
+    evidence = by_kind(pieces_of(submission) if pieces is None else pieces)
     steps = []
     for transition in machine.from_state(submission.state):
-        mine = transition.by_system if person is None else acting_as(submission, person, transition.by) is not None
-        missing = tuple(missing_for(case_of(submission, transition, person, now)))
+        mine = transition.by_system if person is None else bool(acting_as(submission, person, transition.by))
+        missing = tuple(missing_for(case_of(submission, transition, person, now, evidence)))
         steps.append(Step(transition, machine.states[transition.target].title, mine, missing))
     return steps
 

@@ -106,13 +106,13 @@ def card_edit(request: HttpRequest, version_id: int) -> HttpResponse:
     if request.method == "POST":
         return _save(request, found, by)
     schema = regulation.card_schema()
-    answers = found.draft if found.draft_at else (found.latest().answers if found.latest() else {})
+    last = found.latest()
+    answers = found.draft if found.draft_at else (last.answers if last else {})
     section = request.GET.get("section") or schema.groups[0].id
     try:
         group = schema.group(section)
     except InvalidInput as refusal:
         raise Http404(refusal.message) from refusal
-    last = found.latest()
     context = {
         "version": version, "card": found, "deployment": deployment, "group": group, "last": last,
         "rows": [_row(field, answers, by_layer=found.layer) for field in group.fields],

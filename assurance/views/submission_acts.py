@@ -21,8 +21,11 @@ from assurance.services.submission_sides import acting_as, memberships_in
 from records.actor import Actor
 
 LARGEST_FILE_BYTES = 32 * 2**20
-AUTHOR, APPROVER = Role.DEVELOPER_AUTHOR, Role.DEVELOPER_APPROVER
-ASSESSOR, DECIDER, INTAKE = Role.REGULATOR_ASSESSOR, Role.REGULATOR_DECIDER, Role.REGULATOR_INTAKE
+AUTHOR: Any = Role.DEVELOPER_AUTHOR
+APPROVER: Any = Role.DEVELOPER_APPROVER
+INTAKE: Any = Role.REGULATOR_INTAKE
+ASSESSOR: Any = Role.REGULATOR_ASSESSOR
+DECIDER: Any = Role.REGULATOR_DECIDER
 
 
 def _by(submission: Submission, request: HttpRequest, *roles: str) -> Actor:

@@ -103,7 +103,7 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
     kinds = regulation.catalogue().kinds
     context = {
         "submission": found, "side": side, "state": state, "profile": profile, "banner": NO_APPROVAL,
-        "steps": allowed_transitions(found, request.user), "clocks": _clocks(found), "changes": changes,
+        "steps": allowed_transitions(found, request.user, pieces=pieces), "clocks": _clocks(found), "changes": changes,
         "checklist": [
             {"kind": kind, "title": title, "pieces": evidence.get(kind, []),
              "done": any(piece.serves for piece in evidence.get(kind, [])),

@@ -28,7 +28,7 @@ MARGIN_MM = 3.0
 SPACING_MM = (1.0, 1.0)  # the template is sampled at 1 mm, so a pixel is a millimetre
 PIXEL_ML_PER_MM = 1e-3
 NOTE = (
-    "Slices of one head, the public MNI152 template, as two simulated scanners deliver them; LiteMedSAM really ran on each. "
+    "Slices of one head, the public MNI152 template, as two simulated scanners deliver them; LiteMedSAM ran on each. "
     "Dates are a calendar of this demo. One head is one patient: intervals speak for slices, not for people."
 )
 
@@ -57,7 +57,8 @@ def template() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
     matter = volume("gm") + volume("wm")  # both are scaled to 0..1 in these files
     brain = matter / max(matter.max(), 1.0) > 0.5
-    upright = [np.rot90(volume("t1")[:, :, z]) for z in range(matter.shape[2])]
+    grey = volume("t1")
+    upright = [np.rot90(grey[:, :, z]) for z in range(matter.shape[2])]
     masks = [ndimage.binary_fill_holes(np.rot90(brain[:, :, z])) for z in range(matter.shape[2])]
     return np.stack(upright), np.stack(masks)
 
@@ -128,7 +129,7 @@ def segment(
     model: Any, slices: list[Slice], *, quality: Callable[[NDArray[Any]], dict[str, float]],
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Segmented]:  # fmt: skip
-    """Run the model on each slice; signals are the mask's area, the box's area, the mean logit inside and image quality."""
+    """Run the model on each slice; signals are areas of mask and box, the mean logit inside and image quality."""
     found = []
     for place, one in enumerate(slices, start=1):
         prediction = model.predict(one.image, Prompt(box=one.box))
@@ -137,9 +138,10 @@ def segment(
         row = {
             "case_id": one.case_id, "patient_id": "mni152", "study_time": one.study_time.isoformat(),
             "site": one.scanner, "mask_area_ml": float(prediction.mask.sum()) * PIXEL_ML_PER_MM,
-            "box_area_mm2": (x1 - x0) * (y1 - y0), "mask_box_share": float(prediction.mask.sum()) / ((x1 - x0) * (y1 - y0)),
+            "box_area_mm2": (x1 - x0) * (y1 - y0),
+            "mask_box_share": float(prediction.mask.sum()) / ((x1 - x0) * (y1 - y0)),
             "mean_logit_inside": float(inside.mean()) if inside.size else None, "meta_software": one.software,
-            **{f"q_{name}": value for name, value in quality(one.image).items()},
+            **quality(one.image),
         }  # fmt: skip
         found.append(Segmented(one, row, prediction.mask, float(dice(one.truth, prediction.mask))))
         progress(place, len(slices))

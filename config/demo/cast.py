@@ -42,7 +42,7 @@ PEOPLE = (  # key, role, organisation, printed name
     ("observer", Role.REGULATOR_OBSERVER, "example-authority", "Observer"),
     ("admin", Role.PLATFORM_ADMIN, "vigil-operator", "Platform Administrator"),
 )
-SIGNS = {"author", "approver", "safety", "signatory", "assessor", "decider"}
+SIGNS = {"author", "approver", "safety", "signatory", "intake", "assessor", "decider"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ WINDOW_DAYS, WINDOWS = 42, 4
 SITES = {"Guangzhou": "guangzhou", "NIH": "nih", "Hannover": "hannover"}
 THRESHOLD = 0.5
 NOTE = (
-    "A real prediction log (1,167 cases of three hospitals) replayed on a calendar: the dates shown are not the dates of "
+    "A real prediction log (1,167 cases of three hospitals) replayed on a calendar: dates shown are not the dates of "
     "the examinations."
 )
 
 
 @dataclass(frozen=True)
 class ChestLog:
-    """Rows in the columns of a prediction file. ``labels`` holds what readers found of the monitored cases, sent later."""
+    """Rows in the columns of a prediction file. ``labels`` holds the truth of monitored cases, sent later."""
 
     reference: pd.DataFrame
     monitored: pd.DataFrame

@@ -2,36 +2,42 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
+from accounts.permissions import Action, require
+from accounts.signing import signatures_of
+from assurance import regulation
+from assurance.models import Deployment, FindingRecord, ModelVersion, SandboxPlan, Submission
+from assurance.selectors.findings import current
 from assurance.services.cards import save_card
 from assurance.services.plans import freeze_plan, save_plan, sign_plan
 from assurance.services.proceedings import prepare_decision, sign_assessment
 from assurance.services.submissions import add_evidence, declare, move_submission, start_submission
-
-from accounts.permissions import Action, require
-from accounts.signing import sign
-from assurance.models import Deployment, FindingRecord, ModelVersion, SandboxPlan, Submission
-from assurance.selectors.findings import current
 from config.demo.card import brain_card
 from config.demo.cast import Cast
 from config.demo.codes import Codes
 
 Tell = Callable[[str], None]
 PROFILE = "eu-ai-act-sandbox"
+ABSENT = {  # what there is no computed proof of, with the reason that the file carries
+    "performance.subgroup": "One head: there are no patient subgroups; results by scanner come with the monitoring.",
+    "dataset.partitioning": "The applicant trains nothing. Reference and monitored slices are of one head: they share "
+    "a patient; no computed proof of separation can exist.",
+}
 WORDS = {  # evidence that is given in words; computed kinds are Findings
-    "sandbox.application": "Question: does a promptable foundation model keep its accuracy when a scanner's software changes, "
-    "and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched after "
-    "deployment. Eligible: provider of a system that is not on the market.",
+    "sandbox.application": "Question: does a promptable foundation model stay accurate when a scanner's software "
+    "changes, and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched "
+    "after deployment. Eligible: provider of a system that is not on the market.",
     "standards.list": "EU AI Act Articles 9, 10, 13 to 15, 57 to 60, 72; EU MDR Articles 83 to 92; ISO 14971.",
-    "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each outline, "
+    "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each one, "
     "monitoring plan with stop rule. Residual risk acceptable while every outline is reviewed.",
     "human_oversight": "A radiographer checks each outline; the QA lead may stop use at once.",
-    "monitoring.plan": "Windows of 28 days, W1/σ act at 0.5 sd, Dice limit 0.85 with interval, alarms handled in two days.",
+    "monitoring.plan": "Windows of 28 days, W1/σ act at 0.5 sd, Dice limit 0.85, alarms handled in two days.",
     "privacy.protection": "No personal data: a public template head under keyed pseudonyms.",
 }
 PLAN = {
-    "question": "Does Brain Outline keep a mean Dice of 0.85 at both scanners, and does monitoring see a change in time?",
+    "question": "Does Brain Outline keep a mean Dice of 0.85 at both scanners, and is a change seen in time?",
     "method": "Weekly surveillance of image quality and outputs; Dice on all slices, since the truth is known here.",
     "answer_criterion": "An alarm within one window of a change that lowers mean Dice below 0.85, and none before it.",
     "environments": ["virtual"],
@@ -63,7 +69,7 @@ def bring_to_active(
             continue
         submission.refresh_from_db()
         _before(cast, codes, submission, transition, today)
-        move_submission(submission, transition=transition, person=cast.person(who), **codes.credentials(who))
+        codes.signing(who, partial(move_submission, submission, transition=transition, person=cast.person(who)))
         tell(f"  {submission.label}: {words}")
     submission.refresh_from_db()
     return submission
@@ -79,8 +85,8 @@ def _start(cast: Cast, version: ModelVersion, deployment: Deployment) -> Submiss
 
 def reference_dice(deployment: Deployment) -> FindingRecord | None:
     """Mean Dice on the frozen reference set, which stands outside the calendar windows."""
-    rows = current().filter(deployment=deployment, quantity="dice", stratum="").order_by("window_end", "pk")
-    return rows.filter(window_start=None).last() or rows.last()
+    rows = current().filter(deployment=deployment, quantity="dice", stratum="set=reference", window_start=None)
+    return rows.order_by("pk").last()
 
 
 def _draft(cast: Cast, submission: Submission, version: ModelVersion, deployment: Deployment) -> None:
@@ -93,13 +99,15 @@ def _draft(cast: Cast, submission: Submission, version: ModelVersion, deployment
     for kind, text in WORDS.items():
         if kind not in held:
             add_evidence(submission, kind=kind, text=text, title=kind, by=by)
-    if dice is not None and "performance.overall" not in held:
-        add_evidence(submission, kind="performance.overall", finding=dice, by=by)
-    if "performance.subgroup" not in held:
-        add_evidence(
-            submission, kind="performance.subgroup", standing="not_available", by=by,
-            reason="One head: there are no patient subgroups; results by scanner come with the monitoring.",
-        )  # fmt: skip
+    if "performance.overall" not in held:
+        if dice is not None and dice.state != "insufficient":
+            add_evidence(submission, kind="performance.overall", finding=dice, by=by)
+        else:
+            why = str(dice.content["reason"]) if dice else "the reference set has no case with a reader's mask"
+            add_evidence(submission, kind="performance.overall", standing="not_available", reason=why, by=by)
+    for kind, reason in ABSENT.items():
+        if kind not in held:
+            add_evidence(submission, kind=kind, standing="not_available", reason=reason, by=by)
     for fact in ("personal_data", "real_world"):
         declare(submission, fact=fact, value=False, by=by)
 
@@ -112,10 +120,10 @@ def _before(cast: Cast, codes: Codes, submission: Submission, transition: str, t
             declare(submission, fact=fact, value=True, by=by)
     if transition == "t14":
         criteria = _criteria(submission)
-        sign_assessment(
-            submission, criteria=criteria, recommendation="admit", person=cast.person("assessor"),
-            **codes.credentials("assessor"),
-        )  # fmt: skip
+        assess = partial(
+            sign_assessment, submission, criteria=criteria, recommendation="admit", person=cast.person("assessor")
+        )
+        codes.signing("assessor", assess)
         _decide(cast, submission, transition, ["Report each alarm of the plan to the authority within five days."])
     if transition == "t16":
         by = require(cast.person("author"), Action.EDIT_SUBMISSION, submission)
@@ -123,12 +131,9 @@ def _before(cast: Cast, codes: Codes, submission: Submission, transition: str, t
     if transition == "t17":
         plan = _frozen_plan(cast, submission)
         if not _signed(plan, cast, "approver"):
-            sign_plan(plan, person=cast.person("approver"), **codes.credentials("approver"))
+            codes.signing("approver", partial(sign_plan, plan, person=cast.person("approver")))
         if not _signed(plan, cast, "signatory"):
-            sign(
-                plan, content_sha256=plan.sha256, meaning="responsibility", person=cast.person("signatory"),
-                **codes.credentials("signatory"),
-            )  # fmt: skip
+            codes.signing("signatory", partial(sign_plan, plan, person=cast.person("signatory")))
 
 
 def _plan(today: date) -> dict[str, Any]:
@@ -145,7 +150,8 @@ def _frozen_plan(cast: Cast, submission: Submission) -> SandboxPlan:
 
 def _criteria(submission: Submission) -> dict[str, dict[str, str]]:
     reason = "Answered by the application and its evidence."
-    return {criterion: {"judgement": "met", "reason": reason} for criterion in submission.profile_terms["criteria"]}
+    criteria = regulation.profile_from(submission.profile_terms).criteria
+    return {criterion: {"judgement": "met", "reason": reason} for criterion in criteria}
 
 
 def _decide(cast: Cast, submission: Submission, transition: str, conditions: list[str]) -> None:
@@ -157,7 +163,5 @@ def _decide(cast: Cast, submission: Submission, transition: str, conditions: lis
 
 
 def _signed(plan: SandboxPlan, cast: Cast, who: str) -> bool:
-    from accounts.signing import signatures_of
-
     person = cast.person(who)
     return any(one.person_id == person.pk and covers for one, covers in signatures_of(plan, content_sha256=plan.sha256))

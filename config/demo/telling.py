@@ -6,7 +6,7 @@ from assurance.models import Deployment, FindingRecord
 from assurance.selectors.findings import FindingSeries, current, series
 from explainability.models import Explanation
 from monitoring.models import Alarm
-from monitoring.views.words import name_of, place_name, signal_name
+from monitoring.words import name_of, place_name, signal_name
 from vigilance.models import Incident
 
 

@@ -138,6 +138,8 @@ class Question:
     def on_image(self, grid: torch.Tensor | NDArray[Any]) -> Plane:
         """A map of the network's input on the pixels of the image; pixels that were cut away get 0."""
         tensor = torch.as_tensor(np.array(grid, dtype=np.float32))
+        if isinstance(self.image, Volume):
+            return self.model.to_volume(tensor, self.image).cpu().numpy()
         return self.model.to_image(tensor, self.shape).cpu().numpy()
 
     def to_grid(self, mask: NDArray[Any]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from assurance.evidence.errors import InvalidInput, NotComputable, Refusal, Unavailable
+from assurance.jobs import start_job
 from assurance.models import CaseFile, Deployment, Job
 from assurance.services.artefacts import read_artefact, store_artefact
 from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
@@ -21,14 +22,17 @@ from records.canonical import content_hash
 from records.services import record_event
 
 EFFORTS = ("quick", "full")
+EXPLAIN_ONE = "explainability.explain_one"
 
 
 @transaction.atomic
 def ask_explanation(
     deployment: Deployment, *, case: str, method: str, parameters: dict[str, Any] | None = None, origin: str = "",
-    by: Actor,
+    by: Actor, start: bool = True,
 ) -> Explanation:  # fmt: skip
     """The explanation of ``case`` by ``method`` for the running version: a new row, or the one that is there.
+
+    Its job is started unless ``start`` is False or one is at work on it.
 
     ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (quick or full report card). A refused one
     is queued again, since its cause may be mended by now.
@@ -63,7 +67,17 @@ def ask_explanation(
             action="explanation.ask", subject=found, by=by,
             new={"case": case, "method": method, "parameters": chosen, "origin": origin},
         )  # fmt: skip
+    if start and found.status == Explanation.Status.QUEUED and not _at_work(found):
+        found.job = start_job(
+            EXPLAIN_ONE, queue="inference", title=f"Map: {found}", arguments={"explanation_id": str(found.pk)},
+            organisation_id=found.organisation_id,
+        )  # fmt: skip
+        found.save(update_fields=("job",))
     return found
+
+
+def _at_work(explanation: Explanation) -> bool:
+    return explanation.job is not None and explanation.job.status in (Job.Status.QUEUED, Job.Status.RUNNING)
 
 
 def compute_explanation(
@@ -136,7 +150,8 @@ def _instance(explanation: Explanation) -> Actor:
 def _computed(explanation: Explanation, models: Any, progress: Callable[[str], None]) -> dict[str, Any]:
     # torch is needed from here on only: doors that ask for a map must not load it.
     from explainability.case_images import read_case_image
-    from explainability.services.case_inputs import prompt_of, truth_of, with_spacing
+    from explainability.services.case_inputs import fixed_of, prompt_of, references_for, truth_of, with_spacing
+    from explainability.services.kept_parts import kept_parts
     from explainability.services.loaded_models import LoadedModels
     from explainability.services.map_files import MEDIA_TYPE, pack_map
     from explainability.services.mapping import facts_of, graded_map
@@ -152,11 +167,12 @@ def _computed(explanation: Explanation, models: Any, progress: Callable[[str], N
     parameters = dict(explanation.parameters)
     effort = parameters.pop("effort", "quick")
     other, other_name = other_map(explanation)
-    made = graded_map(
-        model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
-        truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
-        progress=progress,
-    )  # fmt: skip
+    with kept_parts(explanation) as kept:
+        made = graded_map(
+            model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
+            truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
+            fixed=fixed_of(image_file), references=references_for(explanation), kept=kept, progress=progress,
+        )  # fmt: skip
     facts = facts_of(made, model=model, image_sha256=image_file.artefact.sha256, spacing_mm=image.spacing_mm)
     packed = pack_map(made.attribution, mask=made.mask, facts=facts)
     name = f"{explanation.method} of {explanation.case[:12]}"

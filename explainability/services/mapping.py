@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assurance.adapters.protocol import LoadedModel, Prompt, Volume
+from assurance.adapters.protocol import LoadedModel, Pair, Prompt, Volume
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.evidence.finding import Finding
+from explainability.attribution.asking import ask
 from explainability.attribution.attribution import Attribution
 from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
 from explainability.attribution.overlay import overlay_png
@@ -24,6 +25,7 @@ from explainability.faithfulness.map_signals import map_signals
 from explainability.faithfulness.perturbation_facts import PerturbationFact, masking_fact, strongest_region
 
 FILLS = {"classification": 32, "segmentation": 12}  # a prompted segmentation costs a hundred times a classifier's pass
+FEW_FILLS = 8  # a registration or localization runs a whole volume for each
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,26 @@ def model_image(image: CaseImage) -> Any:
     if not image.is_volume:
         return image.pixels
     spacing = tuple(image.spacing_mm) if image.spacing_mm else None
-    return Volume(image.pixels, spacing, image.axes or "RAS")  # type: ignore[arg-type]
+    return Volume(image.pixels, spacing, image.axes or "RAS", image.unit)  # type: ignore[arg-type]
+
+
+def given_to(model: LoadedModel, image: CaseImage, fixed: CaseImage | None) -> Any:
+    """What ``model`` takes: the image, or both volumes of a registration."""
+    if model.input_kind != "pair":
+        return model_image(image)
+    if fixed is None:
+        raise InvalidInput("no_fixed", "a registration takes two volumes: give the fixed one beside the moving image")
+    moving, target = model_image(image), model_image(fixed)
+    if not isinstance(moving, Volume) or not isinstance(target, Volume):
+        raise InvalidInput("bad_shape", f"shapes {image.pixels.shape} and {fixed.pixels.shape}: give two volumes")
+    return Pair(moving, target)
 
 
 def graded_map(
     model: LoadedModel, image: CaseImage, *, method: str, parameters: Mapping[str, Any] | None = None,
     prompt: Prompt | None = None, truth: NDArray[np.bool_] | None = None, effort: str = "quick",
     question: Question | None = None, other: Attribution | None = None, other_name: str = "",
+    fixed: CaseImage | None = None, references: Sequence[Any] = (), kept: MutableMapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> GradedMap:  # fmt: skip
     """Make and grade one map.
@@ -69,25 +84,34 @@ def graded_map(
         raise InvalidInput("other_task", f"{method} is not made for {model.task}: choose one of {allowed}")
     if entry.facts["gradient"] and not model.differentiable:
         raise InvalidInput("no_gradient", f"{model.key} gives no gradient: choose occlusion or kernel_shap")
-    settings = checked_parameters(method, parameters or {})
+    settings: dict[str, Any] = checked_parameters(method, parameters or {})
     target, seed = settings.pop("target", None), settings.pop("seed", 0)
     explain = entry.load()
     progress("image")
-    asked = question or Question(model, model_image(image), target=target, prompt=prompt)
+    given = image.pixels if entry.facts.get("question") == "none" else given_to(model, image, fixed)
+    if entry.facts.get("question") == "none" and model.input_kind == "volume":
+        given = model_image(image)
+    asked = question or ask(model, given, method=method, target=target, prompt=prompt, parameters=settings)
+    if entry.facts.get("references"):
+        settings["references"] = references
+    extra: dict[str, Any] = {"kept": kept, "progress": progress} if entry.facts.get("kept") else {}
     progress(entry.title)
-    attribution: Attribution = explain(model, asked.image, question=asked, seed=seed, **settings)
+    if asked is None:
+        return _drawn(explain(model, given, target=target, prompt=prompt, seed=seed, **settings), image)
+    attribution: Attribution = explain(model, given, question=asked, seed=seed, **settings, **extra)
 
     def again(other_question: Question) -> Attribution:
-        made: Attribution = explain(other_question.model, asked.image, question=other_question, seed=seed, **settings)
+        made: Attribution = explain(other_question.model, given, question=other_question, seed=seed, **settings)
         return made
 
     own_mask = asked.predicted_mask()
     region, region_name = (truth, "the reader's mask") if truth is not None else (own_mask, "the predicted mask")
     graded = Graded(
         asked, attribution, again, region=region, region_name=region_name if region is not None else "",
-        spacing_mm=image.spacing_mm, other=other, other_name=other_name,
+        spacing_mm=(fixed or image).spacing_mm, other=other, other_name=other_name,
     )  # fmt: skip
-    findings = grade(graded, checks=checks_of(effort), seed=seed, progress=progress)
+    checks = checks_of(effort) if entry.facts.get("judged", True) else ()
+    findings = grade(graded, checks=checks, seed=seed, progress=progress)
     progress("perturbation facts")
     statements, warnings = _statements(asked, attribution, region, region_name, seed)
     signals: Mapping[str, float | None] = {}
@@ -99,15 +123,26 @@ def graded_map(
     box = prompt.box if prompt is not None else None
     return GradedMap(
         attribution=attribution, report_card=findings, statements=statements, signals=signals,
-        overlay=_overlay(image, attribution, region, box), mask=own_mask, prediction=_prediction(asked),
+        overlay=_overlay(fixed or image, attribution, region, box), mask=own_mask, prediction=_prediction(asked),
         warnings=warnings,
+    )  # fmt: skip
+
+
+def _drawn(attribution: Attribution, image: CaseImage) -> GradedMap:
+    """A map of a generator: it shows how an image came about and has no faithfulness to a given one to be judged."""
+    shown = image if image.pixels.shape[:2] == attribution.values.shape[:2] else CaseImage(attribution.values)
+    return GradedMap(
+        attribution=attribution, report_card=[], statements=[], signals={}, mask=None,
+        overlay=_overlay(shown, attribution, None, None), warnings=[],
+        prediction={"quantity": attribution.target, "value": attribution.f_x, "target": attribution.target,
+                    "f_x": attribution.f_x, "unit": attribution.target_unit},
     )  # fmt: skip
 
 
 def _statements(
     asked: Question, attribution: Attribution, region: NDArray[np.bool_] | None, region_name: str, seed: int
 ) -> tuple[list[PerturbationFact], list[str]]:
-    fills = FILLS[asked.model.task]
+    fills = FILLS.get(asked.model.task, FEW_FILLS)
     found, warnings = [], []
     regions: list[tuple[str, Callable[[], NDArray[np.bool_]]]] = [
         ("the strongest tenth of the map", lambda: strongest_region(attribution))

@@ -85,6 +85,12 @@ def _blocks(source: BinaryIO) -> Iterator[list[bytes]]:
         yield [rest]
 
 
+def columns_of_rows(rows: list[dict[str, Any]], refused: list[Refused], *, numbers: list[int] | None = None) -> Columns:
+    """Rows that some door has made, as a reader would give them, under ``numbers`` or counted from 1."""
+    places = np.arange(1, len(rows) + 1) if numbers is None else np.array(numbers, dtype=np.int64)
+    return Columns(_by_name(rows), places, refused)
+
+
 def _columns(found: list[Any], numbers: np.ndarray, refused: list[Refused]) -> Columns:
     objects = np.fromiter((type(row) is dict for row in found), dtype=bool, count=len(found))
     if not objects.all():

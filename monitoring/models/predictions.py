@@ -13,6 +13,7 @@ class Prediction(models.Model):
     """One prediction on one case. The table is partitioned by study time; its SQL stands in the migration.
 
     ``case`` and ``patient`` are keyed pseudonyms. Rows are written once, by COPY; statistics read day states instead.
+    That a case has one row is kept by :class:`CasePlace`, which also says in which month to look for it.
     """
 
     pk = models.CompositePrimaryKey("deployment_id", "case", "version_id", "study_time")

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +25,8 @@ from assurance.evidence.errors import InvalidInput, Unavailable
 
 PIECE = 2**20
 _TAG = 16
+_OBJECTS = UUID("5b1c5f0e-6f0b-4d55-9d67-0d9b7f6a1c11")
+MOST_OBJECT_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def keep(batch_id: UUID, source: BinaryIO, *, most: int) -> Kept:
 
 
 @contextmanager
-def opened(batch_id: UUID, *, sha256: str) -> Iterator[BinaryIO]:
+def opened(batch_id: UUID, *, sha256: str = "") -> Iterator[BinaryIO]:
     """The delivery as it was sent, checked against its hash, in a file without a name that ends with the block."""
     cipher = AESGCM(_key(batch_id))
     try:
@@ -72,7 +74,7 @@ def opened(batch_id: UUID, *, sha256: str) -> Iterator[BinaryIO]:
                 digest.update(content)
                 plain.write(content)
                 number += 1
-            if digest.hexdigest() != sha256:
+            if sha256 and digest.hexdigest() != sha256:
                 raise InvalidTag
             plain.seek(0)
             yield plain
@@ -87,6 +89,29 @@ def opened(batch_id: UUID, *, sha256: str) -> Iterator[BinaryIO]:
 def drop(batch_id: UUID) -> None:
     with suppress(OSError):
         default_storage.delete(address(batch_id))
+
+
+def keep_object(key: int, source: BinaryIO) -> None:
+    """A DICOM image that waits to be measured, kept as a delivery is."""
+    keep(_object_id(key), source, most=MOST_OBJECT_BYTES)
+
+
+@contextmanager
+def opened_object(key: int) -> Iterator[BinaryIO | None]:
+    """The kept image, or None where it was measured and dropped already."""
+    if not default_storage.exists(address(_object_id(key))):
+        yield None
+        return
+    with opened(_object_id(key)) as plain:
+        yield plain
+
+
+def drop_object(key: int) -> None:
+    drop(_object_id(key))
+
+
+def _object_id(key: int) -> UUID:
+    return uuid5(_OBJECTS, str(key))
 
 
 def address(batch_id: UUID) -> str:

@@ -141,7 +141,7 @@ def hex_of(matrix: Any, n: int) -> pa.Array:
 
 _PLACES = sql.SQL("""
 INSERT INTO monitoring_caseplace (deployment_id, version_id, organisation_id, study_time, "case")
-SELECT %s, %s, %s, study_time, "case" FROM arriving a {where}
+SELECT %s, %s, %s, study_time, "case" FROM arriving a {where} ORDER BY "case"
 """)
 _ROWS = sql.SQL("""
 INSERT INTO monitoring_prediction (deployment_id, organisation_id, version_id, batch_id, received_at, "case", patient,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +46,34 @@ def manifest(files: Mapping[str, bytes], *, number: str, contents_sha256: str) -
         "root_sha256": sha256(sums(listed)).hexdigest(),
         "files": listed,
     }
+
+
+def sealed(
+    files: Mapping[str, bytes],
+    *,
+    number: str,
+    contents_sha256: str,
+    key_id: str,
+    at: datetime,
+    seal: Callable[[dict[str, object]], str],
+) -> tuple[dict[str, bytes], str]:
+    """``files`` with their manifest, its sums and the instance's seal over it, and the root hash.
+
+    ``seal`` signs the canonical JSON of a statement with the instance's key.
+    """
+    listed = manifest(files, number=number, contents_sha256=contents_sha256)
+    statement: dict[str, object] = {
+        "number": number,
+        "root_sha256": listed["root_sha256"],
+        "sealed_at": at.isoformat(),
+        "key_id": key_id,
+    }
+    whole = dict(files) | {
+        "manifest.json": indented(listed),
+        "SHA256SUMS": sums(listed["files"]),
+        "manifest.seal.json": indented({"statement": statement, "signature": seal(statement)}),
+    }
+    return whole, str(listed["root_sha256"])
 
 
 def sums(listed: Mapping[str, Mapping[str, Any]]) -> bytes:

@@ -169,6 +169,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     family: str
     kind: str
     finding: dict[str, Any]
+    deployment: str = ""  # its name, where the dossier speaks of several
     suppressed: str = ""
 
 
@@ -203,7 +204,10 @@ class Contents(msgspec.Struct, kw_only=True):
 
 def freeze(contents: Contents) -> bytes:
     """The canonical bytes; their SHA-256 is the content hash in the foot of every page."""
-    return canonical_json(msgspec.to_builtins(contents))
+    typed = msgspec.convert(
+        msgspec.to_builtins(contents), Contents
+    )  # a whole number in a float's place becomes a float
+    return canonical_json(msgspec.to_builtins(typed))
 
 
 def thaw(content: bytes) -> Contents:

@@ -11,28 +11,22 @@ FORMAT, VERSION = "vigil-recompute", 1
 README = """# recompute/states.json
 
 Plain JSON, no patient in it. `comparisons` name the evidence ids whose value follows from two summaries:
-`references[reference]`
-and `state`. A summary is one of
+`references[reference]` and `state`. A summary is one of
 
-- `binned`: counts in `bins` equal bins from `low` to `high` (only bins with cases, by number from 0), cases
-`under` and `over`;
-  cases stand at the centre of their bin.
+- `binned`: counts in `bins` equal bins from `low` to `high` (only bins with cases, by number from 0), cases `under` and
+  `over`; cases stand at the centre of their bin.
 - `masses`: ascending `positions` and the number of cases that each stands for (`masses`), from a KLL quantile sketch.
 - `categories`: `counts` by level; `missing` is a level of its own when any case lacks a value.
 
-`ks` is the largest gap between the two distribution functions, `w1_sd` the integral of their absolute difference
-over the
-reference's standard deviation, `psi` and `js` compare shares in bins cut at the reference's deciles (PSI adds half
-a case to
-each bin), `chi_square` is Cramér's V with Bergsma's correction. Sketches are merged with random choices: values
-from them
-agree within the sketch's error.
+`ks` is the largest gap between the two distribution functions, `w1_sd` the integral of their absolute difference over
+the reference's standard deviation, `psi` and `js` compare shares in bins cut at the reference's deciles (PSI adds half
+a case to each bin), `chi_square` is Cramér's V with Bergsma's correction. Sketches are merged with random choices:
+values from them agree within the sketch's error.
 
 `days` hold the counts of each day and site; a window's counts are their sum (`comparisons[].days` lists which).
 
-`rankings` hold, for each AUROC, `[positives, negatives]` at each distinct score from the lowest to the highest:
-all that AUROC
-and DeLong's interval depend on, and no score.
+`rankings` hold, for each AUROC, `[positives, negatives]` at each distinct score from the lowest to the highest: all
+that AUROC and DeLong's interval depend on, and no score.
 """
 
 

@@ -102,6 +102,7 @@ def _names(contents: Contents) -> dict[str, str]:
                     letters[row[0]] = letter
     if contents.identity.organisation:
         letters[contents.identity.organisation] = "Hospital A"
+    letters |= {contents.identity.built_by: "the instance", contents.identity.instance: "the instance"}
     return dict(sorted(letters.items(), key=lambda pair: -len(pair[0])))
 
 

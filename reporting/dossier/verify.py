@@ -624,12 +624,12 @@ def check_numbers(files: dict[str, bytes], evidence: dict[str, Any], report: Rep
         told = _from_details(finding)
         if told is None or finding.get("value") is None:
             continue
-        done.add(key)
         value, interval_again = told
         if abs(value - finding["value"]) > 1e-9:
             wrong.append(f"{finding['quantity']} ({key}) is {finding['value']:.6g}, its counts give {value:.6g}")
             continue
-        equal += 1
+        equal += key not in done
+        done.add(key)
         if interval_again is not None:
             bounds += 1
             interval = finding["interval"]

@@ -21,7 +21,7 @@ from tests.factories import (
     SiteFactory,
 )
 
-BEGIN, WINDOWS, UPDATE = date(2026, 1, 5), 8, 5
+BEGIN, WINDOWS, UPDATE = date(2026, 1, 5), 6, 4
 CASES = 420  # in a window and site: enough for every statistic to speak
 
 
@@ -46,7 +46,7 @@ def rows(rng, *, first, n, days, site, prefix, updated=False):
         "study_time": [time.isoformat() for time in at], "site": [site] * n, "score": scores.round(4),
         "label": truth.astype(int), "meta_sex": np.where(rng.random(n) < 0.5, "F", "M"),
         "meta_view": np.where(rng.random(n) < (0.62 if updated else 0.31), "AP", "PA"),
-        "meta_software": ["B4" if updated else "B3"] * n, "meta_age": rng.normal(58, 15, n).round(),
+        "meta_software_versions": ["B4" if updated else "B3"] * n, "meta_age": rng.normal(58, 15, n).round(),
         "q_noise_sd": (rng.normal(12, 2, n) - (3 if updated else 0)).round(3),
     }  # fmt: skip
     lines = [",".join(table)] + [",".join(str(table[name][i]) for name in table) for i in range(n)]
@@ -54,7 +54,7 @@ def rows(rng, *, first, n, days, site, prefix, updated=False):
 
 
 def watched_deployment(hospital=None, developer=None):
-    """A deployment with eight windows of two weeks, judged, with alarms where the south moved."""
+    """A deployment with six windows of two weeks, judged, with alarms where the south moved."""
     hospital = hospital or OrganisationFactory(name="Northfield Hospital", kind=Organisation.Kind.HOSPITAL)
     developer = developer or OrganisationFactory(name="Chestlight", kind=Organisation.Kind.DEVELOPER)
     version = ModelVersionFactory(model__organisation=developer, model__name="Chest reader", version="2.1")
@@ -69,7 +69,10 @@ def watched_deployment(hospital=None, developer=None):
     reference = rows(rng, first=date(2025, 11, 3), n=1500, days=40, site="north", prefix="r")
     accept_batch(deployment, content=reference, media_type="text/csv", purpose="reference")
     freeze_reference(deployment, name="Acceptance", description="acceptance cases of both sites", by=SYSTEM)
-    plan = {"window_days": 14, "start": BEGIN.isoformat(), "limits": {"auroc": 0.8}, "second_opinion": False}
+    plan = {
+        "window_days": 14, "start": BEGIN.isoformat(), "numeric": ["w1_sd", "ks"], "limits": {"auroc": 0.8},
+        "second_opinion": False, "context": False,
+    }  # fmt: skip
     freeze_plan(deployment, plan, by=SYSTEM)
     for window in range(WINDOWS):
         for site in ("north", "south"):

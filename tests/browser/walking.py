@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -40,7 +41,7 @@ class Walker:
         if totp_secret:
             self.fill("code", totp_code(totp_secret))
             self.submit("code")
-        self.wait(lambda: "/account/login" not in self.driver.current_url, "signing in did not work")
+        self.wait(lambda: "/account/" not in self.driver.current_url, "signing in did not work")
 
     def enter(self, person: Person) -> None:
         """With a session made on the server: quick, for walks that do not speak of signing in."""
@@ -108,6 +109,24 @@ class Walker:
             if field.get_attribute("type") != "file":
                 field.clear()
             field.send_keys(value)
+        return self
+
+    def press_id(self, name: str) -> "Walker":
+        """Click the element with this id and wait for the next page."""
+        self._click(self.driver.find_element(By.ID, name))
+        return self
+
+    def fill_signature(self, step: str, password: str, code: str) -> "Walker":
+        """Password and one-time code of the signing fields in the form that holds the button ``take-<step>``."""
+        form = self.find(f"#take-{step}").find_element(By.XPATH, "ancestor::form")
+        for field in form.find_elements(By.CSS_SELECTOR, "input"):
+            name, kind = field.get_attribute("name"), field.get_attribute("type")
+            if kind == "password":
+                field.send_keys(password)
+            elif "code" in name:
+                field.send_keys(code)
+            elif name == "reason":
+                field.send_keys("the file is complete")
         return self
 
     def submit(self, name: str) -> "Walker":
@@ -226,4 +245,5 @@ def totp_code(secret: str) -> str:
     """The code that an authenticator shows now for ``secret`` (base32), as allauth checks it."""
     from allauth.mfa.totp.internal import auth
 
+    cache.clear()  # a code works once in half a minute; a walk does not wait that long
     return auth.format_hotp_value(auth.hotp_value(secret, next(iter(auth.yield_hotp_counters_from_time()))))

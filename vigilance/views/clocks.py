@@ -1,7 +1,5 @@
 """What people do with one clock: say that its report went out, that it does not apply, or when it is due."""
 
-from zoneinfo import ZoneInfo
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +11,7 @@ from accounts.permissions import Action, require
 from accounts.signing_form import signed_by_form
 from assurance.evidence.errors import InvalidInput
 from records.canonical import content_hash
-from vigilance.forms import DueForm, ReasonForm, ReportForm, in_zone
+from vigilance.forms import DueForm, ReasonForm, ReportForm, in_zone, wall_clock
 from vigilance.models import ReportingClock
 from vigilance.services import check_report, report_sent, set_due_date, waive_clock
 from vigilance.views.incidents import incident_for, incident_page
@@ -32,7 +30,7 @@ def clock_report(request: HttpRequest, number: int, clock_id: int) -> HttpRespon
     clock = clock_for(request, number, clock_id)
     by = require(request.user, Action.HANDLE_INCIDENT, clock.incident, request_id=getattr(request, "request_id", ""))
     zone = request.user.time_zone
-    initial = {"reported_at": timezone.now().astimezone(ZoneInfo(zone))}
+    initial = {"reported_at": wall_clock(timezone.now(), zone)}
     form = ReportForm(zone, request.POST or None, request.FILES or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from assurance.evidence.errors import InvalidInput, Refusal
@@ -23,6 +24,10 @@ class Command(BaseCommand):
         parser.add_argument("--target", type=int, help="index of the class, else the one that the model chose")
         parser.add_argument("--mask", help="the reader's mask, of the image's shape")
         parser.add_argument("--box", help="x0,y0,x1,y1 in pixels, for promptable models")
+        parser.add_argument("--fixed", help="the fixed volume of a registration; --image is the moving one")
+        parser.add_argument("--text", help="the prompt of a text-to-image model; it needs no --image")
+        parser.add_argument("--unit", default="", help="of the image's values, such as HU")
+        parser.add_argument("--reference", nargs="*", default=[], help="images of other cases, for gradient_shap")
         parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of the method")
         parser.add_argument("--effort", default="quick", choices=("quick", "full"), help="which checks")
         parser.add_argument("--out", help="folder to write into")
@@ -45,35 +50,41 @@ class Command(BaseCommand):
             self._print(document)
 
     def _explain(self, options: dict[str, Any]) -> dict[str, Any]:
-        for name in ("model", "image", "method", "out"):
+        for name in ("model", "method", "out") if options["text"] else ("model", "image", "method", "out"):
             if not options[name]:
                 raise InvalidInput("missing", f"--{name} is missing: give --model, --image, --method and --out")
         parameters = checked_parameters(options["method"], _parameters(options["param"]))
         if options["target"] is not None:
             parameters["target"] = options["target"]
-        content = _bytes(options["image"], "image")
+        content = _bytes(options["image"], "image") if options["image"] else options["text"].encode()
         # torch and the model are loaded only once the words are right
         from assurance.adapters.catalogue import load_spec
-        from explainability.case_images import read_case_image, read_mask
-        from explainability.services.case_inputs import prompt_of
+        from explainability.case_images import CaseImage, read_case_image, read_mask
+        from explainability.services.case_inputs import prompt_of, with_spacing
         from explainability.services.map_files import pack_map
         from explainability.services.mapping import digest_of, facts_of, graded_map
 
-        image = read_case_image(content, name=options["image"])
+        if options["image"]:
+            image = with_spacing(read_case_image(content, name=options["image"]), {"unit": options["unit"]})
+        else:
+            image = CaseImage(np.zeros((8, 8)))  # a generator draws its own
+        fixed = read_case_image(_bytes(options["fixed"], "fixed")) if options["fixed"] else None
+        references = [read_case_image(_bytes(path, "reference"), name=path).pixels for path in options["reference"]]
         truth = None
         if options["mask"]:
             shape = image.pixels.shape if image.is_volume else image.pixels.shape[:2]
             truth = read_mask(_bytes(options["mask"], "mask"), shape=shape, name=options["mask"])
-        prompt = prompt_of({"prompt": options["box"].split(",")} if options["box"] else {})
+        box = options["box"].split(",") if options["box"] else None
+        prompt = prompt_of({"prompt": {"box": box, "text": options["text"] or ""}} if box or options["text"] else {})
         model = load_spec(options["model"])
         made = graded_map(
             model, image, method=options["method"], parameters=parameters, prompt=prompt, truth=truth,
-            effort=options["effort"], progress=lambda step: self.stderr.write(step),
+            effort=options["effort"], fixed=fixed, references=references, progress=lambda step: self.stderr.write(step),
         )  # fmt: skip
         facts = facts_of(made, model=model, image_sha256=digest_of(content), spacing_mm=image.spacing_mm)
         folder = Path(options["out"])
         folder.mkdir(parents=True, exist_ok=True)
-        stem = f"{Path(options['image']).name.split('.')[0]}-{options['method']}"
+        stem = f"{Path(options['image'] or 'drawn').name.split('.')[0]}-{options['method']}"
         files = {"map": folder / f"{stem}.npz", "overlay": folder / f"{stem}.png", "card": folder / f"{stem}.json"}
         files["map"].write_bytes(pack_map(made.attribution, mask=made.mask, facts=facts))
         files["overlay"].write_bytes(made.overlay)

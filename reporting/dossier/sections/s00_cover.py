@@ -43,6 +43,7 @@ def fill(sources: Sources) -> Iterator[AnyBlock]:
         ]
         yield Table(
             title="Electronic signatures on the records cited here",
+            open_to="regulator",
             columns=columns,
             rows=[
                 [s["name"], s["role"], s["meaning"], numbers.moment(s["at"]), s["content_sha256"][:16]]

@@ -1,0 +1,1 @@
+"""DICOM objects as rows: headers by an allow-list, reports, masks and registrations as numbers; never free text."""

@@ -1,0 +1,55 @@
+"""Developer: from the model to its card, to the submission's checklist, to handing it in under signature."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from assurance.services.cards import save_card
+from tests.browser.walking import totp_code
+from tests.sandbox import PASSWORD, answers_for, fill, make_cast
+
+TITLE = "Chest films at a second hospital"
+
+
+@pytest.fixture
+def cast(transactional_db, tmp_path, settings):
+    settings.KEY_DIR = tmp_path / "keys"
+    return make_cast()
+
+
+def test_from_the_model_to_a_signed_request_for_review(walker, cast):
+    author = cast.people["author"]
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    walker.sign_in(author, password=PASSWORD, totp_secret=cast.secrets[author.pk])
+
+    walker.open("/models/").check_page()
+    walker.follow(cast.version.model.name).see("Lineage").check_page()
+    walker.shot("model")
+    walker.open(f"/cards/{cast.version.pk}").check_page()
+    walker.shot("card")
+
+    # a field of the card saves itself as it is left, and the page says so
+    walker.open(f"/cards/{cast.version.pk}/edit").check_page()
+    field = walker.find("textarea[name=value]")
+    field.send_keys(" for adults", Keys.TAB)
+    walker.wait(lambda: "aved" in walker.find(".field-form .saved").text, "the field did not save itself")
+    walker.shot("card-edit")
+
+    walker.open("/submissions/").check_page()
+    walker.follow(TITLE).see("Next", "Missing").check_page()
+    walker.shot("submission-draft")
+
+    fill(cast)  # the rest of the file, as the services take it in
+    walker.open(f"/submissions/{cast.submission.pk}").check_page()
+    walker.fill_signature("t02", PASSWORD, totp_code(cast.secrets[author.pk]))
+    walker.press_id("take-t02").see("Signatures")
+    walker.shot("submission-signed")
+    cast.submission.refresh_from_db()
+    assert cast.submission.state == "internal_review"
+
+
+def test_the_author_cannot_take_the_approvers_step(walker, cast):
+    fill(cast)
+    cast.move("t02", "author")
+    walker.enter(cast.people["author"])
+    walker.open(f"/submissions/{cast.submission.pk}").see("it is not yours to take")
+    assert not walker.find_all("#take-t04")
