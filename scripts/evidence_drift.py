@@ -72,8 +72,6 @@ def false_alarms(count: int, cases: list[tuple[str, str]] = CASES) -> list[dict[
                 span = wilson(hits, windows)
                 row |= {f"p<={level:g}": hits / windows, f"p<={level:g} low": span.low, f"p<={level:g} high": span.high}
             row["watch or act"] = np.mean([finding.state in (State.WATCH, State.ACT) for finding in found])
-            row["act"] = np.mean([finding.state is State.ACT for finding in found])
-            row["insufficient"] = np.mean([finding.state is State.INSUFFICIENT for finding in found])
             rows.append(row)
             say(f"{key:>18} {kind:<12} m {size:<5} p<=0.05 {row['p<=0.05']:.4f} p<=0.01 {row['p<=0.01']:.4f} "
                 f"alarm {row['watch or act']:.4f}  {time.process_time() - start:.1f} s")  # fmt: skip
