@@ -3,12 +3,9 @@
 import base64
 import json
 from datetime import UTC, date, datetime, timedelta
-from io import StringIO
 
 import numpy as np
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 
 from assurance.evidence.errors import InvalidInput
 from assurance.models import FindingRecord
@@ -136,29 +133,6 @@ def test_embeddings_of_another_model_are_an_outcome_of_the_window():
         return
     compute_due(deployment, today=TODAY)
     assert FindingRecord.objects.filter(deployment=deployment, quantity="volume", stratum="").count() >= 1
-
-
-def test_a_plan_is_replayed_over_history_without_storing_anything(tmp_path):
-    deployment = deployed({"context": False})
-    content = rows(np.random.default_rng(8), start=(3, 1), n=300, days=14, site="north", prefix="d", images=0.8)
-    summarise_batch(accept_batch(deployment, content=content, media_type="text/csv").pk)
-    before = FindingRecord.objects.count()
-    plan = tmp_path / "plan.json"
-    plan.write_text(json.dumps({"window_days": 14, "start": "2026-02-01", "second_opinion": False, "context": False}))
-    out = StringIO()
-    call_command("replay", deployment.slug, "--plan", str(plan), "--change", "2026-03-01", "--json", stdout=out,
-                 stderr=StringIO())  # fmt: skip
-    answer = json.loads(out.getvalue())
-    assert answer["windows"] == 3 and answer["days"] == 42
-    assert answer["false_alarms"] == 0 and answer["false_alarms_per_year"] == 0
-    assert [alarm["signal"] for alarm in answer["alarms"]] == ["embedding"]
-    assert answer["delay_days"] == 14
-    assert FindingRecord.objects.count() == before
-    with pytest.raises(CommandError, match="deployment 'nowhere' is not known"):
-        call_command("replay", "nowhere", "--plan", str(plan), stdout=StringIO(), stderr=StringIO())
-    plan.write_text("[1]")
-    with pytest.raises(CommandError, match="give an object of the plan's fields"):
-        call_command("replay", deployment.slug, "--plan", str(plan), stdout=StringIO(), stderr=StringIO())
 
 
 @pytest.mark.parametrize(
