@@ -22,6 +22,7 @@ from monitoring.column_files import (
     vector_columns,
 )
 from monitoring.drift.catalogue import DETECTORS, suited
+from monitoring.drift.distribution import distribution
 
 RESERVED = {"case_id", "patient_id", "study_time", "label_time", "model_version", "label"}
 NUMERIC = ("w1_sd", "ks", "psi", "js")
@@ -99,6 +100,8 @@ def _single(
             results.append(ColumnResult(column, (), f"not compared: {refused.message}"))
             continue
         keys = _keys(kinds[column], methods)
+        if kinds[column] == "numeric":  # read once for all methods
+            sides = [distribution(side, name=column) for side in sides]
         findings = tuple(
             DETECTORS.load(key)(*sides, seed=seed).placed(signal=column, reference=paths[0].name) for key in keys
         )

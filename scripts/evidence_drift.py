@@ -11,6 +11,7 @@ import csv
 import sys
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ import numpy as np
 from assurance.evidence.finding import State
 from assurance.metrics.proportions import wilson
 from monitoring.drift.catalogue import DETECTORS
+from monitoring.drift.shift_kind import shift_kind
 from scripts.evidence_plots import line_chart
-from scripts.evidence_simulations import REFERENCE_SIZE, SHIFTS, SIZES, simulated
+from scripts.evidence_simulations import REFERENCE_SIZE, SHIFTS, SIZES, labelled_pair, simulated
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "evidence"
 PER_REFERENCE = 20  # windows that share a reference: false alarms are averaged over references too
@@ -49,10 +51,10 @@ def outcomes(key: str, kind: str, size: int, windows: int, *, shift: float = 0.0
         yield detect(reference, simulated(kind, rng, size, shift=shift), seed=own_seed, **FEWER.get(key, {}))
 
 
-def false_alarms(count: int) -> list[dict[str, Any]]:
+def false_alarms(count: int, cases: list[tuple[str, str]] = CASES) -> list[dict[str, Any]]:
     """Share of windows without drift whose p-value is at or below a level, and whose state is watch or act."""
     rows = []
-    for key, kind in CASES:
+    for key, kind in cases:
         for size in SIZES:
             start = time.process_time()
             windows = count if key in SLOW else 2 * count  # the cheap ones can afford more
@@ -70,8 +72,6 @@ def false_alarms(count: int) -> list[dict[str, Any]]:
                 span = wilson(hits, windows)
                 row |= {f"p<={level:g}": hits / windows, f"p<={level:g} low": span.low, f"p<={level:g} high": span.high}
             row["watch or act"] = np.mean([finding.state in (State.WATCH, State.ACT) for finding in found])
-            row["act"] = np.mean([finding.state is State.ACT for finding in found])
-            row["insufficient"] = np.mean([finding.state is State.INSUFFICIENT for finding in found])
             rows.append(row)
             say(f"{key:>18} {kind:<12} m {size:<5} p<=0.05 {row['p<=0.05']:.4f} p<=0.01 {row['p<=0.01']:.4f} "
                 f"alarm {row['watch or act']:.4f}  {time.process_time() - start:.1f} s")  # fmt: skip
@@ -147,6 +147,22 @@ def evidently_embeddings(windows: int) -> list[dict[str, Any]]:
     return rows
 
 
+def identification(windows: int) -> list[dict[str, Any]]:
+    """How often the kind of shift is told, told rightly and left open, on simulated windows whose kind is known."""
+    rows = []
+    kinds = ("none", "prevalence", "covariate", "both")
+    for number, truth in enumerate(kinds):
+        told = Counter(
+            shift_kind(*labelled_pair(np.random.default_rng([4, number, place]), truth), seed=place).kind
+            for place in range(windows)
+        )
+        decided = windows - told["unclear"] - (told["none"] if truth != "none" else 0)
+        row: dict[str, Any] = {"truth": truth, "windows": windows} | {kind: told[kind] for kind in (*kinds, "unclear")}
+        rows.append(row | {"decided": decided, "right where decided": told[truth] / decided if decided else 0.0})
+        say(f"identification {truth:<12} {dict(told)}")
+    return rows
+
+
 def write(name: str, rows: list[dict[str, Any]]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with (OUT / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -189,6 +205,7 @@ PARTS: dict[str, Callable[[int], list[dict[str, Any]]]] = {
     "drift_false_alarms": false_alarms,
     "drift_power": power,
     "evidently_false_alarms": evidently_false_alarms,
+    "shift_identification": lambda windows: identification(max(60, windows // 10)),
 }
 
 
@@ -201,7 +218,7 @@ def main() -> None:
         if chosen.only in (None, name):
             rows = measure(chosen.windows)
             write(name, rows)
-            if name.startswith("drift_"):
+            if name in ("drift_false_alarms", "drift_power"):
                 plots(name, rows)
 
 

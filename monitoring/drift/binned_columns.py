@@ -100,5 +100,6 @@ def _decile_places(before: Vector, masses: Vector) -> NDArray[np.intp]:
     total = masses.sum()
     wanted = np.arange(1, 10) / 10 * total - 1e-9
     places = np.unique(np.searchsorted(before * total, wanted, side="left"))
-    last = int(np.flatnonzero(masses)[-1])
-    return places[places < last]
+    filled = np.flatnonzero(masses)
+    places = places[places < filled[-1]]
+    return places if places.size else filled[-2:-1]

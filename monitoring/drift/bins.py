@@ -12,7 +12,9 @@ def decile_edges(reference: Distribution, *, bins: int = 10) -> NDArray[np.float
     """Inner edges (up to bins − 1) at the reference's quantiles; fewer where values tie."""
     shares = np.arange(1, bins) / bins
     edges = np.unique(reference.quantiles(shares))
-    return edges[edges < reference.positions[-1]]  # nothing lies beyond the last position
+    edges = edges[edges < reference.positions[-1]]  # nothing lies beyond the last position
+    # a value that nearly all cases share leaves no tenth below it: the rest is then the other bin
+    return edges if edges.size else reference.positions[-2:-1]
 
 
 def smoothed_shares(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -71,7 +71,9 @@ def distribution(sample: Any, *, name: str) -> Distribution:
     if isinstance(sample, BinnedState | SketchState):
         positions, masses = sample.masses()
         present = masses > 0
-        return Distribution(positions[present], masses[present], sample.missing, states.digest(sample), exact=False)
+        points, member = np.unique(positions[present], return_inverse=True)  # a sketch may keep a value several times
+        together: NDArray[np.float64] = np.bincount(member, masses[present]).astype(np.float64)
+        return Distribution(points, together, sample.missing, states.digest(sample), exact=False)
     return _of_array(sample, name)
 
 

@@ -46,7 +46,7 @@ def compute_due(deployment: Deployment, *, today: date, progress: Progress = lam
     if not due:
         return 0
     content = read_plan(plan.content)
-    whole = _reference(deployment, reference, content)
+    whole = reference_data(deployment, reference, content)
     markers = markers_of(deployment) if content.context else []
     for done, (span, digest) in enumerate(due):
         progress(done, len(due), f"{span.start} to {span.end}")
@@ -88,7 +88,8 @@ def plan_spans(deployment: Deployment, content: Plan, *, today: date) -> list[Sp
     return spans(anchor=anchor, days=content.window_days, last=last, today=today)
 
 
-def _reference(deployment: Deployment, row: ReferenceSet, content: Plan) -> Reference:
+def reference_data(deployment: Deployment, row: ReferenceSet, content: Plan) -> Reference:
+    """What every window of a plan is compared with, read once."""
     states = {one.signal: state_from_bytes(bytes(one.content)) for one in row.states.all()}
     cases = cases_of(deployment, None) if _needs_cases(content) else None
     return Reference(row, states, cases, inputs.labelled(deployment, None, quantity="label"))
@@ -98,24 +99,38 @@ def _needs_cases(content: Plan) -> bool:
     return bool(content.second_opinion or content.context or content.strata or content.embedding or content.scores)
 
 
+def findings_of_span(
+    deployment: Deployment, content: Plan, reference: Reference, markers: list[Marker], span: Span
+) -> list[tuple[str, Finding]]:
+    """(family, Finding) of one window, performance included. Stores nothing."""
+    return _found(deployment, content, reference, markers, span, inputs.window_states(deployment, span))
+
+
+def _found(
+    deployment: Deployment, content: Plan, reference: Reference, markers: list[Marker], span: Span,
+    window: inputs.WindowInput,
+) -> list[tuple[str, Finding]]:  # fmt: skip
+    place: dict[str, Any] = {"window": span.window, "model_version": str(deployment.version)}
+    found = window_findings(
+        deployment, span, window, plan=content, reference=reference, markers=markers,
+        cases=cases_of(deployment, span) if _needs_cases(content) else None, counts=inputs.counts(deployment, span),
+    )  # fmt: skip
+    return found + [("performance", finding) for finding in _performance(deployment, content, span, place)]
+
+
 def _compute(
     deployment: Deployment, plan: MonitoringPlan, content: Plan, reference: Reference, markers: list[Marker],
     span: Span, digest: str,
 ) -> None:  # fmt: skip
     window = inputs.window_states(deployment, span)
-    cases = cases_of(deployment, span) if _needs_cases(content) else None
-    counts = inputs.counts(deployment, span)
-    place: dict[str, Any] = {"window": span.window, "model_version": str(deployment.version)}
-    found = window_findings(
-        deployment, span, window, plan=content, reference=reference, cases=cases, counts=counts, markers=markers
-    )
-    found += [("performance", finding) for finding in _performance(deployment, content, span, place)]
+    found = _found(deployment, content, reference, markers, span, window)
+    cases = next((one.n_cases for _, one in found if one.quantity == "volume" and not one.stratum), 0)
     with transaction.atomic():
         records = [
             store_finding(finding, family=family, deployment=deployment, version=deployment.version)
             for family, finding in found
         ]
-        _settle(deployment, plan, span, digest, window.day_states, counts.get("", (0, None))[0])
+        _settle(deployment, plan, span, digest, window.day_states, cases)
         if span.disjoint:
             raise_alarms(deployment, records, plan=content)
 

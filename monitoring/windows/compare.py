@@ -12,7 +12,7 @@ from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.evidence.finding import Finding, Method, State
 from monitoring.drift.catalogue import DETECTORS
 from monitoring.drift.categories import CategoryState
-from monitoring.drift.distribution import joint_digest
+from monitoring.drift.distribution import distribution, joint_digest
 from monitoring.drift.state import digest
 from monitoring.plan import Plan
 
@@ -34,8 +34,11 @@ def drift_findings(
         if signal not in reference:
             yield signal, _no_reference(methods[0] if methods else PRIMARY[kind], signal, state)
             continue
+        before, after = reference[signal], state
+        if kind == "numeric":  # read once for all methods
+            before, after = distribution(before, name=signal), distribution(after, name=signal)
         for key in methods:
-            finding = DETECTORS.load(key)(reference[signal], state, seed=plan.seed)
+            finding = DETECTORS.load(key)(before, after, seed=plan.seed)
             if key == PRIMARY[kind] and raw is not None and raw_reference is not None and finding.value is not None:
                 finding = _with_opinion(finding, kind, raw_reference.get(signal), raw.get(signal))
             yield signal, finding

@@ -114,6 +114,15 @@ def test_a_large_shift_is_an_act_and_a_tiny_one_at_huge_size_is_not(key):
     assert tiny.state is State.OK  # without an effect that matters
 
 
+@pytest.mark.parametrize("key", ["w1_sd", "ks", "psi", "js", "hellinger", "energy"])
+def test_a_value_that_nearly_all_share_leaves_two_bins_and_a_constant_none(key):
+    rare = np.r_[np.zeros(20), np.ones(980)]
+    moved = DETECTORS.load(key)(rare, np.r_[np.zeros(200), np.ones(200)])
+    assert moved.state is State.ACT and np.isfinite(list(moved.null.quantiles.values())).all()
+    constant = DETECTORS.load(key)(SketchState.from_values([4.1] * 900), SketchState.from_values([4.1] * 700))
+    assert constant.value is None and "no spread" in constant.reason
+
+
 def test_a_small_window_may_say_act_but_never_ok():
     rng = np.random.default_rng(6)
     reference = rng.normal(size=20_000)
