@@ -22,6 +22,7 @@ from assurance.selectors.submissions import visible_submissions
 from assurance.services.method_pages import all_methods
 from assurance.views.findings import may_see_finding
 from monitoring.models import Alarm
+from reporting.selectors.dossiers import visible_dossiers
 
 MOST = 12
 EVIDENCE = re.compile(r"[0-9a-f]{6,64}")
@@ -106,6 +107,13 @@ def _submissions(person: Person, terms: list[str]) -> Iterable[Hit]:
         yield Hit(f"{row.label} {row.title}", reverse("assurance:submission", args=[row.pk]), told)
 
 
+def _dossiers(person: Person, terms: list[str]) -> Iterable[Hit]:
+    rows = visible_dossiers(person)
+    for row in matching(rows, terms, "number", "title", "purpose", "version__model__name", "organisation__name"):
+        address = reverse("reporting:dossier", args=[row.pk])
+        yield Hit(f"{row.number} {row.title}", address, f"{row.get_status_display()}, {row.version}")
+
+
 def _methods(person: Person, terms: list[str]) -> Iterable[Hit]:
     for page in all_methods():
         text = f"{page.key} {page.title}".lower()
@@ -115,7 +123,7 @@ def _methods(person: Person, terms: list[str]) -> Iterable[Hit]:
 
 SOURCES: tuple[tuple[str, Callable[[Person, list[str]], Iterable[Hit]]], ...] = (
     ("Evidence", _evidence), ("Deployments", _deployments), ("Alarms", _alarms), ("Submissions", _submissions),
-    ("Model versions", _versions), ("Methods", _methods),
+    ("Dossiers", _dossiers), ("Model versions", _versions), ("Methods", _methods),
 )  # fmt: skip
 
 

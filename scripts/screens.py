@@ -41,12 +41,12 @@ def pages(client: Any) -> Iterator[tuple[str, str, str]]:
     for address in client.found("a[href^='/cards/']", "/models/")[:1]:
         yield "author", "card", address
     yield "author", "submissions", "/submissions/"
-    for address in client.found("a[href^='/submissions/']", "/submissions/")[:1]:
+    for address in client.found("a[href^='/submissions/']:not([href$='start'])", "/submissions/")[:1]:
         yield "author", "submission", address
         yield "assessor", "coverage", f"{address}/coverage"
         yield "assessor", "submission-regulator", address
-    yield "assessor", "dossiers", "/dossiers"
-    for address in client.found("a[href^='/dossiers/']", "/dossiers")[:1]:
+    yield "assessor", "dossiers", "/dossiers/"
+    for address in client.found("td a[href^='/dossiers/']", "/dossiers/")[:1]:
         yield "assessor", "dossier", address
     yield "author", "audit", "/audit"
     yield "qa", "methods", "/methods/"
@@ -94,7 +94,12 @@ class Visitor:
         if not self.person:
             self.become("qa")
         self.driver.get(self.address + page)
-        script = "return [...document.querySelectorAll(arguments[0])].map(e => e.closest('a').href)"
+        script = (
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.closest('a'))"
+            ".filter(a => a.closest('main') && a.pathname.replace(/[/]$/, '') !== "
+            "location.pathname.replace(/[/]$/, ''))"
+            ".map(a => a.href)"
+        )
         return list(dict.fromkeys(urlsplit(href).path for href in self.driver.execute_script(script, selector)))
 
     def picture(self, name: str, page: str) -> bool:
@@ -116,7 +121,7 @@ def shrink(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(colors=128, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(colors=256, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

@@ -52,7 +52,7 @@ class Alarm(models.Model):
     def __str__(self) -> str:
         where = f" at {self.stratum.removeprefix('site=')}" if self.stratum else ""
         name = (self.signal or self.quantity).removeprefix("meta_").removeprefix("q_").replace("_", " ")
-        return f"{name}{where}: {self.quantity.replace('_', ' ')}"
+        return f"{name}{where}: {self.quantity.replace('_', ' ')}" if self.signal else f"{name}{where}"
 
 
 class AlarmNote(models.Model):

@@ -105,7 +105,8 @@ def _chosen(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         limit = LIMITS.get(row[2])
         return State(row[6]).rank, (row[5] or 0.0) / (limit.act if limit else 1.0)
 
-    drift = sorted((r for r in rows if r[1] not in ("performance",) and r[2] != "volume"), key=strength, reverse=True)
+    known = [row for row in rows if row[1] != "performance" and row[2] != "volume" and row[5] is not None]
+    drift = sorted(known, key=strength, reverse=True)
     picked: dict[str, tuple[Any, ...]] = {}
     for row in drift:
         picked.setdefault(row[3], row)

@@ -39,6 +39,7 @@ ACQUISITION = (
 STATISTICS = tuple(key for key, entry in DETECTORS.items() if "numeric" in entry.facts["signals"])
 ONE_OF_LEVELS = {key for key, entry in DETECTORS.items() if "categorical" in entry.facts["signals"]} - set(STATISTICS)
 EXPLAINS = ("software_update", "shift_kind", "drivers", "stratum")  # findings that explain others: not drawn
+TOGETHER = {"input": "Inputs together", "output": "Outputs together"}  # findings over all signals of a family
 SPANS = ((91, "3 months"), (182, "6 months"), (365, "1 year"), (730, "2 years"))
 
 
@@ -242,6 +243,6 @@ def _strip_rows(cells: Sequence[charts.Cell]) -> tuple[list[tuple[str, str, dict
 
     ordered = sorted(states.items(), key=badness)
     return [
-        (f"{family}:{signal}", capital(signal_name(signal)) or capital(family), held)
+        (f"{family}:{signal}", capital(signal_name(signal)) or TOGETHER.get(family, capital(family)), held)
         for (family, signal), held in ordered
     ], ends  # fmt: skip

@@ -103,7 +103,7 @@ def _labels(one: Overview) -> str:
     labelled = one.labelled
     if labelled is None or not labelled[1]:
         return ""
-    return f"{labelled[0]} of {labelled[1]} ({percent(labelled[0] / labelled[1])})"
+    return f"{labelled[0]} of {labelled[1]} ({percent(labelled[0] / labelled[1])})".replace(" %", "\u00a0%")
 
 
 def _expected(one: Overview) -> str:

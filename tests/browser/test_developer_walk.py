@@ -16,6 +16,11 @@ def cast(transactional_db, tmp_path, settings):
     return make_cast()
 
 
+def state_of(cast):
+    cast.submission.refresh_from_db()
+    return cast.submission.state
+
+
 def test_from_the_model_to_a_signed_request_for_review(walker, cast):
     author = cast.people["author"]
     save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
@@ -41,10 +46,10 @@ def test_from_the_model_to_a_signed_request_for_review(walker, cast):
     fill(cast)  # the rest of the file, as the services take it in
     walker.open(f"/submissions/{cast.submission.pk}").check_page()
     walker.fill_signature("t02", PASSWORD, totp_code(cast.secrets[author.pk]))
-    walker.press_id("take-t02").see("Signatures")
+    walker.press_id("take-t02")
+    walker.wait(lambda: state_of(cast) == "internal_review", "the signed step was not taken", seconds=20)
+    walker.open(f"/submissions/{cast.submission.pk}").see("Signatures").check_page()
     walker.shot("submission-signed")
-    cast.submission.refresh_from_db()
-    assert cast.submission.state == "internal_review"
 
 
 def test_the_author_cannot_take_the_approvers_step(walker, cast):

@@ -16,6 +16,11 @@ def cast(transactional_db, tmp_path, settings):
     return made
 
 
+def state_of(cast):
+    cast.submission.refresh_from_db()
+    return cast.submission.state
+
+
 def test_from_the_inbox_to_the_number_and_the_decision(walker, cast):
     intake = cast.people["intake"]
     walker.sign_in(intake, password=PASSWORD, totp_secret=cast.secrets[intake.pk])
@@ -24,8 +29,7 @@ def test_from_the_inbox_to_the_number_and_the_decision(walker, cast):
     walker.follow(TITLE).see("Next").check_page()
     walker.fill_signature("t07", PASSWORD, totp_code(cast.secrets[intake.pk]))
     walker.press_id("take-t07")
-    cast.submission.refresh_from_db()
-    assert cast.submission.state == "completeness_check"
+    walker.wait(lambda: state_of(cast) == "completeness_check", "the signed step was not taken", seconds=20)
 
     cast.move("t09", "intake")
     assessor = cast.people["assessor"]

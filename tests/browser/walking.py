@@ -179,15 +179,17 @@ class Walker:
             self.driver.execute_script("delete document.documentElement.dataset.theme")
         return path
 
-    def check_page(self, *, axe: bool = True) -> "Walker":
+    def check_page(self) -> "Walker":
         """Valid markup, one first heading, no serious axe finding, no sideways scrolling at 1280 px."""
-        problems = [f"markup: {fault}" for fault in faults(self.source())]
-        if self.driver.execute_script("return document.documentElement.scrollWidth > window.innerWidth"):
-            problems.append("layout: the page scrolls sideways at 1280 px")
-        if axe:
-            problems += self._axe()
+        problems = self.problems()
         assert not problems, f"{self.path}\n" + "\n".join(problems)
         return self
+
+    def problems(self) -> list[str]:
+        found = [f"markup: {fault}" for fault in faults(self.source())]
+        if self.driver.execute_script("return document.documentElement.scrollWidth > window.innerWidth"):
+            found.append("layout: the page scrolls sideways at 1280 px")
+        return found + self._axe()
 
     def source(self) -> str:
         """The page as the server sent it: the browser's own copy has been mended already."""
