@@ -66,6 +66,7 @@ def _measured(rows: int) -> Iterator[dict[str, Any]]:
     yield record("parquet: all known already", rows, time.perf_counter() - start)
     if again.duplicates != rows:
         raise RuntimeError(f"{again.duplicates} of {rows} rows were found known")
+    yield _kept_safe(rows)
     for peer in (PLAIN, LIMIT):
         for name in ("json", "ndjson", "csv", "parquet"):
             own = speed[f"{name}: with day states"]
@@ -74,6 +75,23 @@ def _measured(rows: int) -> Iterator[dict[str, Any]]:
     for times in (2, 10):
         yield {"name": "intake, peak memory of a Parquet file above an idle process", "unit": "MB",
                "value": _peak_mb(50_000 * times), "n": 50_000 * times}  # fmt: skip
+
+
+def _kept_safe(rows: int) -> dict[str, Any]:
+    """How long a request with a large body waits for its answer: until the bytes and the job are on the disk."""
+    from monitoring.services.receiving import receive_batch, work_through
+
+    content = _csv(rows)
+    source = io.BytesIO(content)
+    start = time.perf_counter()
+    batch = receive_batch(_deployment("kept"), source=source, media_type="text/csv")
+    seconds = time.perf_counter() - start
+    if batch.status == "received":
+        work_through(batch.pk)
+    size = round(len(content) / 2**20, 1)
+    name = f"intake, {size} MiB of CSV kept safe and answered"
+    return {"name": name, "value": round(1000 * seconds, 1), "unit": "ms",
+            "n": rows}  # fmt: skip
 
 
 def _peak_mb(rows: int) -> float:
@@ -103,7 +121,7 @@ def _peak(file: str) -> None:
     django.setup()
     from django.db import connection
 
-    from monitoring.services.intake import accept_file
+    from monitoring.services.receiving import accept_file
 
     connection.settings_dict["NAME"] = "vigil_bench"
     deployment = _deployment("peak")

@@ -69,7 +69,15 @@ def accept_objects(
         if part.kind == "image" and part.frame_of_reference and part.refusal is None:
             frames.setdefault(part.values["case_id"], part.frame_of_reference)
         parts.append((part, source))
-    _store(deployment, parts, outcome, sha256=digest.hexdigest(), size=size, site=site, door=door, token=token)
+    kept: list[int] = []
+    try:
+        _store(
+            deployment, parts, outcome, kept, sha256=digest.hexdigest(), size=size, site=site, door=door, token=token
+        )
+    except BaseException:
+        for key in kept:  # what the transaction did not keep must not lie on the disk either
+            spool.drop_object(key)
+        raise
     return outcome
 
 
@@ -119,8 +127,8 @@ def _digest(source: BinaryIO, digest: Any) -> int:
 
 @transaction.atomic
 def _store(
-    deployment: Deployment, parts: list[tuple[StudyPart, BinaryIO]], outcome: DicomOutcome, *, sha256: str, size: int,
-    site: str, door: str, token: ApiToken | None,
+    deployment: Deployment, parts: list[tuple[StudyPart, BinaryIO]], outcome: DicomOutcome, images: list[int], *,
+    sha256: str, size: int, site: str, door: str, token: ApiToken | None,
 ) -> None:  # fmt: skip
     Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
     fresh = _sorted(deployment, parts, outcome)
@@ -137,7 +145,6 @@ def _store(
     )  # fmt: skip
     outcome.batch = batch
     lost = {reject.row: reject for reject in batch.rejects.all()}
-    images = []
     for part, source in fresh:
         reject = lost.get(numbers[part.values["case_id"]])
         if reject is not None:
@@ -147,8 +154,8 @@ def _store(
         kept = _keep(batch, part)
         if part.kind == "image" and not _without_pixels(part):
             source.seek(0)
-            spool.keep_object(kept.pk, source)
             images.append(kept.pk)
+            spool.keep_object(kept.pk, source)
     _count_removed(batch, [part for part, _ in fresh])
     if images:
         start_job(

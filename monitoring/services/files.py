@@ -9,7 +9,7 @@ from monitoring.models import PredictionBatch
 from monitoring.services.dicom_door import accept_objects
 from monitoring.services.fhir_door import accept_bundle
 from monitoring.services.images import accept_image, image_type
-from monitoring.services.intake import Progress, accept_file
+from monitoring.services.receiving import Progress, accept_file
 
 
 def is_readable(path: Path) -> bool:

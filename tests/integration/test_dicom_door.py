@@ -111,6 +111,10 @@ def test_each_failure_is_listed_with_its_reason_and_the_good_ones_go_in(client, 
     assert stored[0]["00081196"]["Value"] == [0xB006]
     assert any("no_unit" in words for words in stored[0]["00091001"]["Value"])
     assert len(rows()) == 1
+    client.force_login(MembershipFactory(organisation=deployment.organisation, role=Role.HOSPITAL_QA).person)
+    page = client.get(f"/deliveries/{answer['X-Vigil-Batch']}").content.decode()
+    assert "AI score: no unit is given" in page
+    assert "not_dicom" in page
 
 
 def test_nothing_stored_is_409_and_a_wrong_or_cut_body_is_told(client, head, deployment):
