@@ -153,7 +153,9 @@ def _weights(path: Path | None, sha256: str | None) -> str:
 
 
 # Not every model takes prompts, has thresholds or discloses what it was trained on: an empty answer is an answer.
-MAY_BE_EMPTY = ("prompt_types", "thresholds", "pretraining_sources", "preprocessing")
+MAY_BE_EMPTY = (
+    "prompt_types", "thresholds", "pretraining_sources", "preprocessing", "input_contract", "output_contract",
+)  # fmt: skip
 
 
 def _cleaned(row: Any) -> None:
