@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, dicom_door, images, receiving, windows
+from monitoring.services import day_states, dicom_door, embeddings, images, receiving, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -36,6 +36,11 @@ def measure_images(job: Job, *, batch_id: str) -> None:
 @job_task("monitoring.measure_case_image")
 def measure_case_image(job: Job, *, case_file_id: int) -> None:
     images.measure_case_image(case_file_id)
+
+
+@job_task("monitoring.embed_images")
+def embed_images(job: Job, *, case_file_ids: list[int]) -> None:
+    embeddings.embed_images(case_file_ids)
 
 
 @job_task("monitoring.summarise_batch")

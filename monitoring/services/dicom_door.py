@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from monitoring.intake.image_quality import COLUMNS, quality_panel
 from monitoring.intake.json_rows import columns_of_rows
 from monitoring.models import CasePlace, Prediction, PredictionBatch, StudyObject
 from monitoring.services import spool
+from monitoring.services.embeddings import start_embedding
 from monitoring.services.intake import accept_columns
 
 MEASURE = "monitoring.measure_images"
@@ -157,6 +159,10 @@ def _store(
             images.append(kept.pk)
             spool.keep_object(kept.pk, source)
     _count_removed(batch, [part for part, _ in fresh])
+    if settings.INTAKE_EMBED_IMAGES:
+        cases = {pseudonym(deployment.organisation_id, part.values["case_id"]) for part in outcome.stored}
+        pictures = CaseFile.objects.filter(deployment=deployment, role=CaseFile.Role.IMAGE, case__in=cases)
+        start_embedding(deployment, list(pictures.select_related("artefact")))
     if images:
         start_job(
             MEASURE, queue="ingest", title=f"Image quality of {len(images)} images of {deployment}",

@@ -432,3 +432,36 @@ def test_images_named_by_their_case_are_measured_once_and_join_its_row(deploymen
     (tmp_path / "unknown.png").write_bytes((tmp_path / "c0.png").read_bytes())
     with pytest.raises(InvalidInput, match="no prediction of case 'unknown' is in"):
         ingest_file(deployment, tmp_path / "unknown.png")
+
+
+def test_images_are_embedded_by_the_deployments_own_model_on_the_inference_queue(
+    large, settings, tmp_path, monkeypatch
+):
+    import numpy as np
+    from PIL import Image
+
+    from assurance.adapters.catalogue import ADAPTERS
+    from assurance.services.weights import file_sha256
+    from config.home import BASE_DIR
+    from monitoring.services import embeddings
+    from monitoring.services.files import ingest_file
+
+    settings.INTAKE_EMBED_IMAGES = True
+    weights = BASE_DIR / "assurance" / "data" / "models" / "pneumonia_densenet_monai.safetensors"
+    deployment = DeploymentFactory(version__adapter_key="monai-densenet", version__weights_sha256=file_sha256(weights))
+    deployment.sites.add(SiteFactory(organisation=deployment.organisation, code="north"))
+    work_through(receive(deployment, HEADER + lines(0, 1)).pk)
+    grey = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "c0.png")
+    ingest_file(deployment, tmp_path / "c0.png")
+    job = Job.objects.get(task=embeddings.EMBED)
+    assert job.queue == "inference"
+    monkeypatch.setattr(embeddings, "weights_path", lambda version: weights)
+    for _ in range(2):  # the message may come twice
+        assert embeddings.embed_images(**job.arguments).corrected == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT embedding, score, revision FROM monitoring_prediction")
+        content, score, revision = cursor.fetchone()
+    assert (score, revision) == (0.5, 2)
+    expected = ADAPTERS.load("monai-densenet")(weights).embed(grey).astype(np.float16)
+    assert np.frombuffer(bytes(content), dtype="<f2").tolist() == expected.tolist()
