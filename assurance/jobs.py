@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task, signature
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -86,6 +86,9 @@ def _work(job: Job, function: Callable[..., None]) -> None:
     except Unavailable as refusal:
         again = job.attempts < MOST_ATTEMPTS
         _end(job, Job.Status.QUEUED if again else Job.Status.FAILED, reason=refusal.message)
+    except (OperationalError, InterfaceError) as error:  # the database was away; it may be back by now
+        again = job.attempts < MOST_ATTEMPTS
+        _end(job, Job.Status.QUEUED if again else Job.Status.FAILED, reason=f"the database was away: {error}")
     except Refusal as refusal:
         _end(job, Job.Status.FAILED, reason=refusal.message)
     except Exception as error:

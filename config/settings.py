@@ -232,6 +232,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**
 # Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
 INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
+INTAKE_EMBED_IMAGES = env_flag("VIGIL_INTAKE_EMBED_IMAGES", default=False)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
 # Signatures on dossiers: the instance's own authority unless one of these is set

@@ -21,8 +21,8 @@ from monitoring.intake.unpack import unpacked
 from monitoring.models import PredictionBatch
 from monitoring.services import rejects
 from monitoring.services.fhir_door import accept_bundle, outcome_as_fhir
-from monitoring.services.intake import receive_batch
 from monitoring.services.labels import accept_label_stream
+from monitoring.services.receiving import receive_batch
 from monitoring.services.spool import Limited
 from monitoring.tasks import start_windows
 

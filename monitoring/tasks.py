@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, dicom_door, images, intake, windows
+from monitoring.services import day_states, dicom_door, embeddings, images, receiving, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -19,12 +19,12 @@ WINDOWS = "monitoring.compute_windows"
 @job_task("monitoring.work_through_batch")
 def work_through_batch(job: Job, *, batch_id: str) -> None:
     try:
-        intake.work_through(
+        receiving.work_through(
             UUID(batch_id),
             progress=lambda done, of, step: report_progress(job, done=done >> 10, of=of >> 10, step=step),
         )
     except Cancelled:
-        intake.give_up(UUID(batch_id), "a person stopped it")
+        receiving.give_up(UUID(batch_id), "a person stopped it")
         raise
 
 
@@ -36,6 +36,11 @@ def measure_images(job: Job, *, batch_id: str) -> None:
 @job_task("monitoring.measure_case_image")
 def measure_case_image(job: Job, *, case_file_id: int) -> None:
     images.measure_case_image(case_file_id)
+
+
+@job_task("monitoring.embed_images")
+def embed_images(job: Job, *, case_file_ids: list[int]) -> None:
+    embeddings.embed_images(case_file_ids)
 
 
 @job_task("monitoring.summarise_batch")
@@ -78,6 +83,7 @@ def start_due_work() -> None:
 
     today = datetime.now(UTC).date()
     with seeing(EVERYTHING):
+        receiving.resume_waiting()
         for deployment in Deployment.objects.filter(status=Deployment.Status.RUNNING).select_related("version__model"):
             plan, reference = plan_of(deployment), reference_of(deployment)
             if plan and reference and windows.due_spans(deployment, plan, reference, today=today):

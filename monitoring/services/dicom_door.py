@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from monitoring.intake.image_quality import COLUMNS, quality_panel
 from monitoring.intake.json_rows import columns_of_rows
 from monitoring.models import CasePlace, Prediction, PredictionBatch, StudyObject
 from monitoring.services import spool
+from monitoring.services.embeddings import start_embedding
 from monitoring.services.intake import accept_columns
 
 MEASURE = "monitoring.measure_images"
@@ -69,7 +71,15 @@ def accept_objects(
         if part.kind == "image" and part.frame_of_reference and part.refusal is None:
             frames.setdefault(part.values["case_id"], part.frame_of_reference)
         parts.append((part, source))
-    _store(deployment, parts, outcome, sha256=digest.hexdigest(), size=size, site=site, door=door, token=token)
+    kept: list[int] = []
+    try:
+        _store(
+            deployment, parts, outcome, kept, sha256=digest.hexdigest(), size=size, site=site, door=door, token=token
+        )
+    except BaseException:
+        for key in kept:  # what the transaction did not keep must not lie on the disk either
+            spool.drop_object(key)
+        raise
     return outcome
 
 
@@ -119,8 +129,8 @@ def _digest(source: BinaryIO, digest: Any) -> int:
 
 @transaction.atomic
 def _store(
-    deployment: Deployment, parts: list[tuple[StudyPart, BinaryIO]], outcome: DicomOutcome, *, sha256: str, size: int,
-    site: str, door: str, token: ApiToken | None,
+    deployment: Deployment, parts: list[tuple[StudyPart, BinaryIO]], outcome: DicomOutcome, images: list[int], *,
+    sha256: str, size: int, site: str, door: str, token: ApiToken | None,
 ) -> None:  # fmt: skip
     Deployment.objects.select_for_update(of=("self",)).get(pk=deployment.pk)
     fresh = _sorted(deployment, parts, outcome)
@@ -137,7 +147,6 @@ def _store(
     )  # fmt: skip
     outcome.batch = batch
     lost = {reject.row: reject for reject in batch.rejects.all()}
-    images = []
     for part, source in fresh:
         reject = lost.get(numbers[part.values["case_id"]])
         if reject is not None:
@@ -147,9 +156,13 @@ def _store(
         kept = _keep(batch, part)
         if part.kind == "image" and not _without_pixels(part):
             source.seek(0)
-            spool.keep_object(kept.pk, source)
             images.append(kept.pk)
+            spool.keep_object(kept.pk, source)
     _count_removed(batch, [part for part, _ in fresh])
+    if settings.INTAKE_EMBED_IMAGES:
+        cases = {pseudonym(deployment.organisation_id, part.values["case_id"]) for part in outcome.stored}
+        pictures = CaseFile.objects.filter(deployment=deployment, role=CaseFile.Role.IMAGE, case__in=cases)
+        start_embedding(deployment, list(pictures.select_related("artefact")))
     if images:
         start_job(
             MEASURE, queue="ingest", title=f"Image quality of {len(images)} images of {deployment}",

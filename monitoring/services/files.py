@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+from django.conf import settings
+
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment
 from monitoring.intake.formats import ENDINGS, MEDIA_TYPE, MOST_JSON_BYTES, PACKED_ENDINGS
 from monitoring.models import PredictionBatch
 from monitoring.services.dicom_door import accept_objects
+from monitoring.services.embeddings import start_embedding
 from monitoring.services.fhir_door import accept_bundle
 from monitoring.services.images import accept_image, image_type
-from monitoring.services.intake import Progress, accept_file
+from monitoring.services.receiving import Progress, accept_file
 
 
 def is_readable(path: Path) -> bool:
@@ -18,7 +21,9 @@ def is_readable(path: Path) -> bool:
 
 def _measured(deployment: Deployment, path: Path) -> list[PredictionBatch]:
     """The image is kept; the rows that its task will add are not there yet, so nothing is told of them."""
-    accept_image(deployment, path)
+    image = accept_image(deployment, path)
+    if settings.INTAKE_EMBED_IMAGES:
+        start_embedding(deployment, [image])
     return []
 
 

@@ -66,13 +66,7 @@ def measure_case_image(case_file_id: int) -> PredictionBatch | None:
     """Add the quality panel of a kept image to its case's row. The same image again changes nothing."""
     file = CaseFile.objects.select_related("artefact", "deployment__version__model").get(pk=case_file_id)
     deployment = file.deployment
-    place = CasePlace.objects.filter(deployment=deployment, version_id=deployment.version_id, case=file.case).first()
-    row = (
-        place
-        and Prediction.objects.filter(
-            deployment=deployment, case=file.case, version_id=deployment.version_id, study_time=place.study_time
-        ).first()
-    )
+    row = stored_row(deployment, file.case)
     if row is None:
         return None
     panel = quality_panel(slices_of(read_artefact(file.artefact), file.artefact.media_type))
@@ -82,6 +76,13 @@ def measure_case_image(case_file_id: int) -> PredictionBatch | None:
         media_type=file.artefact.media_type, door="file", named=False,
         idempotency_key=f"quality:{file.case}:{file.artefact.sha256[:32]}",
     )  # fmt: skip
+
+
+def stored_row(deployment: Deployment, case: str) -> Prediction | None:
+    """The current row of a case, by its pseudonym, under the deployment's version."""
+    here = {"deployment": deployment, "version_id": deployment.version_id, "case": case}
+    place = CasePlace.objects.filter(**here).first()
+    return Prediction.objects.filter(**here, study_time=place.study_time).first() if place else None
 
 
 def slices_of(content: bytes, media_type: str) -> Slices:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Person
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment
+from monitoring.intake.formats import FORMATS
 from monitoring.intake.rows import CheckedRows, Expected
 from monitoring.models import FeatureSchema, IntakeRules, PredictionBatch, SchemaEvent, Signal
 from records.actor import Actor
@@ -52,8 +53,13 @@ def note_columns(batch: PredictionBatch, rows: CheckedRows) -> None:
     Signal.objects.bulk_create(fresh)
     batch.new_columns = [*batch.new_columns, *(one.name for one in fresh)]
     seen = {name for name, _ in wanted}
-    absent = sorted(set(known) - seen - set(batch.new_columns))
+    absent = sorted(set(known) - seen - set(batch.new_columns)) if is_table(batch) else []
     batch.missing_columns = absent if not batch.chunks_done else sorted(set(batch.missing_columns) & set(absent))
+
+
+def is_table(batch: PredictionBatch) -> bool:
+    """A table is whole; the objects of a study bring their columns one delivery after the other."""
+    return batch.media_type.partition(";")[0].strip().lower() in FORMATS
 
 
 @transaction.atomic
@@ -66,7 +72,8 @@ def settle_columns(batch: PredictionBatch) -> None:
     # A column that stays away is told once, not with every delivery.
     events += [(kinds.MISSING, name, "") for name in batch.missing_columns if last.get(name) != kinds.MISSING]
     present = set(deployment.signals.values_list("name", flat=True)) - set(batch.missing_columns)
-    events += [(kinds.BACK, name, "") for name in sorted(present) if last.get(name) == kinds.MISSING]
+    if is_table(batch):
+        events += [(kinds.BACK, name, "") for name in sorted(present) if last.get(name) == kinds.MISSING]
     for told, count in batch.removed.items():
         column, _, why = told.removeprefix("column ").partition(": ")
         if told.startswith("column ") and last.get(column) != kinds.DROPPED:

@@ -86,6 +86,10 @@ def opened(batch_id: UUID, *, sha256: str = "") -> Iterator[BinaryIO]:
         ) from error
 
 
+def is_kept(batch_id: UUID) -> bool:
+    return bool(default_storage.exists(address(batch_id)))
+
+
 def drop(batch_id: UUID) -> None:
     with suppress(OSError):
         default_storage.delete(address(batch_id))

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from accounts.permissions import Action, require
 from assurance.models import Deployment
 from assurance.selectors.deployments import may_see_cases, visible_deployments
-from monitoring.models import ControlReading, FeatureSchema, PredictionBatch
+from monitoring.models import ControlReading, FeatureSchema, PredictionBatch, StudyObject
 from monitoring.services import rejects
 
 REASONS = {  # what each code means, in the words of a hospital
@@ -58,11 +58,12 @@ def batch(request: HttpRequest, batch_id: Any) -> HttpResponse:
     reasons = list(found.rejects.order_by().values("code", "column").annotate(n=Count("pk")).order_by("-n", "code"))
     for reason in reasons:
         reason["means"] = REASONS.get(reason["code"], "")
-        reason["share"] = reason["n"] / found.rows if found.rows else 0
+        reason["share"] = 100 * reason["n"] / found.rows if found.rows else 0
     context = {
         "batch": found, "deployment": found.deployment, "cases_visible": cases_visible, "reasons": reasons,
         "rejects": found.rejects.order_by("row", "pk")[:50] if cases_visible else [],
         "events": found.schema_events.all(), "controls": _controls(found) if cases_visible else [],
+        "objects": _objects(found) if cases_visible else [],
         "waiting": found.status == PredictionBatch.Status.RECEIVED,
     }  # fmt: skip
     name = "monitoring/_batch_body.html" if request.htmx else "monitoring/batch.html"
@@ -88,6 +89,11 @@ def _batch(request: HttpRequest, batch_id: Any) -> PredictionBatch:
 
 def _controls(found: PredictionBatch) -> list[ControlReading]:
     return list(found.control_readings.order_by("study_time")[:20])
+
+
+def _objects(found: PredictionBatch) -> list[StudyObject]:
+    """Those with defects first, the most defects on top."""
+    return sorted(found.study_objects.all()[:500], key=lambda one: -len(one.defects))[:50]
 
 
 def deployment_of(request: HttpRequest, slug: str) -> Deployment:

@@ -3,11 +3,12 @@
 import gzip
 import io
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import zstandard
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import Role
 from accounts.tokens import issue_token
@@ -15,10 +16,11 @@ from assurance.evidence.errors import InvalidInput, Unavailable
 from assurance.models import Job
 from monitoring.intake import readers
 from monitoring.models import ControlReading, DayState, Label, PastLabel, PredictionBatch, SchemaEvent
-from monitoring.services import intake, spool
+from monitoring.services import intake, receiving, spool
 from monitoring.services.day_states import states_of, summarise_batch
-from monitoring.services.intake import accept_batch, receive_batch, work_through
+from monitoring.services.intake import accept_batch
 from monitoring.services.labels import accept_labels
+from monitoring.services.receiving import receive_batch, work_through
 from tests.factories import DeploymentFactory, MembershipFactory, OrganisationFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +141,7 @@ def test_a_full_disk_accepts_nothing_and_leaves_nothing(deployment, large, monke
 def test_work_that_was_interrupted_goes_on_where_it_stopped(deployment, large, monkeypatch):
     monkeypatch.setattr(readers, "BLOCK_BYTES", 2000)
     batch = receive(deployment, HEADER + lines(0, 200) + "bad,never,0.5,PA,1\n" + lines(200, 300))
-    store, seen = intake._store_chunk, []
+    store, seen = intake.store_chunk, []
 
     def killed_in_the_third(batch, piece, **options):
         seen.append(piece.n_sent)
@@ -147,17 +149,51 @@ def test_work_that_was_interrupted_goes_on_where_it_stopped(deployment, large, m
             raise KeyboardInterrupt
         store(batch, piece, **options)
 
-    monkeypatch.setattr(intake, "_store_chunk", killed_in_the_third)
+    monkeypatch.setattr(intake, "store_chunk", killed_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         work_through(batch.pk)
     batch.refresh_from_db()
     assert (batch.status, batch.chunks_done) == ("received", 2)
     assert 0 < batch.accepted == count(deployment) < 300
-    monkeypatch.setattr(intake, "_store_chunk", store)
+    monkeypatch.setattr(intake, "store_chunk", store)
     batch = work_through(batch.pk)
     assert (batch.rows, batch.accepted, batch.duplicates, batch.rejected) == (301, 300, 0, 1)
     assert batch.rejects.get().row == 201
     assert count(deployment) == 300
+
+
+def test_a_file_goes_on_after_an_interruption_and_is_known_afterwards(deployment, tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 2000)
+    path = tmp_path / "rows.csv"
+    path.write_text(HEADER + lines(0, 300))
+    store, seen = intake.store_chunk, []
+
+    def killed_in_the_second(batch, piece, **options):
+        seen.append(piece.n_sent)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        store(batch, piece, **options)
+
+    monkeypatch.setattr(intake, "store_chunk", killed_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        receiving.accept_file(deployment, path, media_type="text/csv")
+    assert 0 < count(deployment) < 300
+    monkeypatch.setattr(intake, "store_chunk", store)
+    shown = []
+    batch = receiving.accept_file(deployment, path, media_type="text/csv", progress=lambda *facts: shown.append(facts))
+    assert (batch.status, batch.accepted, batch.duplicates, count(deployment)) == ("done", 300, 0, 300)
+    assert shown[-1][0] <= shown[-1][1] == path.stat().st_size
+    assert receiving.accept_file(deployment, path, media_type="text/csv").pk == batch.pk
+
+
+def test_an_accepted_delivery_whose_job_was_given_up_is_started_again(deployment, large):
+    batch = receive(deployment, HEADER + lines(0, 5))
+    Job.objects.update(status=Job.Status.FAILED)
+    assert receiving.resume_waiting() == 0  # young ones are left to their job
+    PredictionBatch.objects.update(received_at=timezone.now() - timedelta(minutes=6))
+    assert receiving.resume_waiting() == 1
+    assert receiving.resume_waiting() == 0
+    assert work_through(batch.pk).accepted == 5
 
 
 def test_a_delivery_that_breaks_in_its_middle_keeps_the_rows_before(deployment, large, monkeypatch):
@@ -396,3 +432,36 @@ def test_images_named_by_their_case_are_measured_once_and_join_its_row(deploymen
     (tmp_path / "unknown.png").write_bytes((tmp_path / "c0.png").read_bytes())
     with pytest.raises(InvalidInput, match="no prediction of case 'unknown' is in"):
         ingest_file(deployment, tmp_path / "unknown.png")
+
+
+def test_images_are_embedded_by_the_deployments_own_model_on_the_inference_queue(
+    large, settings, tmp_path, monkeypatch
+):
+    import numpy as np
+    from PIL import Image
+
+    from assurance.adapters.catalogue import ADAPTERS
+    from assurance.services.weights import file_sha256
+    from config.home import BASE_DIR
+    from monitoring.services import embeddings
+    from monitoring.services.files import ingest_file
+
+    settings.INTAKE_EMBED_IMAGES = True
+    weights = BASE_DIR / "assurance" / "data" / "models" / "pneumonia_densenet_monai.safetensors"
+    deployment = DeploymentFactory(version__adapter_key="monai-densenet", version__weights_sha256=file_sha256(weights))
+    deployment.sites.add(SiteFactory(organisation=deployment.organisation, code="north"))
+    work_through(receive(deployment, HEADER + lines(0, 1)).pk)
+    grey = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "c0.png")
+    ingest_file(deployment, tmp_path / "c0.png")
+    job = Job.objects.get(task=embeddings.EMBED)
+    assert job.queue == "inference"
+    monkeypatch.setattr(embeddings, "weights_path", lambda version: weights)
+    for _ in range(2):  # the message may come twice
+        assert embeddings.embed_images(**job.arguments).corrected == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT embedding, score, revision FROM monitoring_prediction")
+        content, score, revision = cursor.fetchone()
+    assert (score, revision) == (0.5, 2)
+    expected = ADAPTERS.load("monai-densenet")(weights).embed(grey).astype(np.float16)
+    assert np.frombuffer(bytes(content), dtype="<f2").tolist() == expected.tolist()

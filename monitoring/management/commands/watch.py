@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from accounts.row_security import seeing
 from assurance.evidence.errors import InvalidInput, Unavailable
@@ -85,7 +85,12 @@ class Watcher:
             target.with_name(f"{target.name}.txt").write_text(f"{refusal.code}: {refusal.message}\n")
             self.say(f"{path.name}: refused, {refusal.message}")
             return True
-        except (Unavailable, OperationalError, OSError) as error:  # it stays where it is and is tried again
+        except (
+            Unavailable,
+            OperationalError,
+            InterfaceError,
+            OSError,
+        ) as error:  # it stays where it is and is tried again
             self.say(f"{path.name}: not now, {error}")
             if not connection.in_atomic_block:
                 connection.close()  # the database may have gone: the next look asks for a fresh connection
