@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -138,6 +139,7 @@ def from_card(submission: Submission) -> list[Evidence]:
     return [piece for piece in pieces if piece is not None]
 
 
+@lru_cache(maxsize=1)
 def _fields_by_kind() -> dict[str, list[Field]]:
     kinds = regulation.catalogue().kinds
     found: dict[str, list[Field]] = {}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import yaml
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -21,6 +22,7 @@ from assurance.selectors.evidence import current_plan, pieces_of, signatures_on
 from assurance.selectors.submissions import evidence_seen_by, side_for, visible_submissions
 from assurance.services.artefacts import read_artefact
 from assurance.services.endings import NO_APPROVAL, drafted_exit_report
+from assurance.services.plans import PARTS
 from assurance.services.submission_clocks import due
 from assurance.services.submission_guards import planned_end
 from assurance.services.submissions import allowed_transitions, start_submission
@@ -103,7 +105,8 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
     kinds = regulation.catalogue().kinds
     context = {
         "submission": found, "side": side, "state": state, "profile": profile, "banner": NO_APPROVAL,
-        "steps": allowed_transitions(found, request.user, pieces=pieces), "clocks": _clocks(found), "changes": changes,
+        "steps": sorted(allowed_transitions(found, request.user, pieces=pieces), key=lambda step: not step.mine),
+        "clocks": _clocks(found), "changes": changes,
         "checklist": [
             {"kind": kind, "title": title, "pieces": evidence.get(kind, []),
              "done": any(piece.serves for piece in evidence.get(kind, [])),
@@ -114,7 +117,7 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
                      if not any(p.serves for p in evidence.get(kind, []))],
         "items": [_item(item, found) for item in evidence_seen_by(found, side)],
         "kinds": [kind for kind in kinds.values() if state.accepts is None or kind.id in state.accepts],
-        "plan": plan, "plan_text": _plan_text(plan), "plan_parts": list(plan.content.items()) if plan else [],
+        "plan": plan, "plan_text": _plan_text(plan), "plan_parts": _plan_parts(plan),
         "planned_end": planned_end(found), "plan_changes": found.plan_changes.select_related("author"),
         "requests": found.requests.select_related("author").prefetch_related("answers__author", "evidence"),
         "decisions": found.decisions.prefetch_related("conditions").select_related("author")
@@ -154,12 +157,15 @@ def _clocks(submission: Submission) -> list[dict[str, Any]]:
     return rows
 
 
-def _plan_text(plan: Any) -> str:
-    import yaml
+def _plan_parts(plan: Any) -> list[tuple[str, Any]]:
+    """In the order in which a plan is read; the database keeps none."""
+    return [(part, plan.content[part]) for part in PARTS if part in plan.content] if plan else []
 
+
+def _plan_text(plan: Any) -> str:
     if plan is None:
         return PLAN_TEMPLATE
-    return str(yaml.safe_dump(plan.content, allow_unicode=True, sort_keys=False))
+    return str(yaml.safe_dump(dict(_plan_parts(plan)), allow_unicode=True, sort_keys=False))
 
 
 PLAN_TEMPLATE = """question: ''

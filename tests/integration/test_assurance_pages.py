@@ -44,7 +44,8 @@ def test_owner_regulator_and_hospital_see_every_page_and_a_stranger_none(client)
     submit(cast)
     for person in ("author", "approver", "intake", "decider", "signatory"):
         for name, address in pages_of(cast).items():
-            assert seen(client, cast.people[person], address) == 200, (person, name)
+            hidden = name == "difference" and person in ("intake", "decider")  # of revisions before the file came
+            assert seen(client, cast.people[person], address) == (404 if hidden else 200), (person, name)
     for person in ("author", "intake", "signatory"):
         for name, address in pages_of(cast).items():
             expected = 200 if name in ("model_list", "list") else 404
@@ -98,6 +99,28 @@ def test_a_card_is_public_only_when_it_was_opened(client):
     publish_card(ModelCard.objects.get(), public=True, by=cast.actor("approver"))
     page = client.get(address)
     assert page.status_code == 200 and b"Revisions" not in page.content and b"Intended use" in page.content
+
+
+def test_a_regulator_reads_the_card_that_was_submitted_and_no_other_revision(client):
+    cast = make_cast()
+    save_card(
+        cast.version, answers=answers_for(**{"use.benefit": answered("An early draft.")}), by=cast.actor("author")
+    )
+    submit(cast)
+    save_card(cast.version, answers=answers_for(**{"use.benefit": answered("A later text.")}), by=cast.actor("author"))
+    address = pages_of(cast)["card"]
+    client.force_login(cast.people["assessor"])
+    for page in (client.get(address), client.get(address + "?revision=1"), client.get(address + "?revision=3")):
+        assert b"revision 2 of" in page.content
+        assert b"An early draft." not in page.content and b"A later text." not in page.content
+    export = client.get(reverse("assurance:card_export", args=[cast.version.pk, "json"]))
+    assert b"A later text." not in export.content
+    client.force_login(cast.people["author"])
+    assert b"An early draft." in client.get(address + "?revision=1").content
+
+
+def answered(value):
+    return {"status": "answered", "value": value}
 
 
 def test_the_editor_saves_one_answer_at_a_time_and_keeps_a_revision(client):
