@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TORCH := torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo up test check bench format constraints clean
+.PHONY: demo up test check bench docs screens format constraints clean
 
 demo: $(INSTALLED)
 	$(BIN)/vigil demo $(if $(filter 0,$(SERVE)),--no-serve,)
@@ -33,6 +33,12 @@ check: $(INSTALLED_DEV)
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python -m scripts.bench
+
+docs: $(INSTALLED_DEV)
+	$(BIN)/mkdocs build --strict
+
+screens: $(INSTALLED_DEV)
+	$(BIN)/python -m scripts.screens
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .

@@ -15,6 +15,7 @@ ENTRIES = (
     ("Submissions", "assurance:submission_list", {"hospital", "developer", "regulator"}),
     ("Dossiers", "reporting:dossier_list", {"hospital", "developer", "regulator"}),
     ("Jobs", "assurance:job_list", {"hospital", "developer", "operator"}),
+    ("Organisations", "accounts:organisation_list", {"operator"}),
     ("Audit", "records:trail", {"hospital", "developer", "regulator", "operator"}),
 )
 

@@ -18,7 +18,6 @@ from assurance.services.pseudonyms import pseudonym
 from explainability.faithfulness.caution import CAUTION
 from explainability.models import Explanation
 from explainability.services.explanations import ask_explanation
-from explainability.tasks import start_explanation
 
 router = Router(tags=["explainability"], auth=AUTH)
 
@@ -62,8 +61,6 @@ def ask(request: HttpRequest, deployment_id: UUID, body: ExplanationIn) -> Statu
         raise InvalidInput("bad_case", "give case (the pseudonym) or case_id (your own name of the case), one of them")
     case = body.case or pseudonym(deployment.organisation_id, body.case_id)
     found = ask_explanation(deployment, case=case, method=body.method, parameters=body.parameters, origin="api", by=by)
-    start_explanation(found)
-    found.refresh_from_db()
     return Status(202, _out(found))
 
 

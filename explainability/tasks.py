@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from assurance.evidence.errors import InvalidInput
-from assurance.jobs import job_task, report_progress, start_job
+from assurance.jobs import job_task, report_progress
 from assurance.models import Deployment, Job
 from explainability.attribution.catalogue import methods_for
 from explainability.models import Explanation
 from explainability.services.cards import store_cards
-from explainability.services.explanations import ask_explanation, compute_explanation
+from explainability.services.explanations import EXPLAIN_ONE, ask_explanation, compute_explanation
 from records.actor import Actor
 
-QUEUE = "inference"
 
-
-def start_explanation(explanation: Explanation) -> Job | None:
-    """Queue one explanation; None when it is settled already."""
-    if explanation.status != Explanation.Status.QUEUED:
-        return None
-    return start_job(
-        "explainability.explain_one", queue=QUEUE, title=f"Map: {explanation}",
-        arguments={"explanation_id": str(explanation.pk)}, organisation_id=explanation.organisation_id,
-    )  # fmt: skip
-
-
-@job_task("explainability.explain_one")
+@job_task(EXPLAIN_ONE)
 def explain_one(job: Job, explanation_id: str) -> None:
     from explainability.services.loaded_models import LoadedModels
 
@@ -49,7 +37,9 @@ def explain_cases(job: Job, deployment_id: str, alarm_id: int, cases: list[str],
         for method in keys:
             steps.title = f"{case[:12]}, {method}"
             try:
-                asked = ask_explanation(deployment, case=case, method=method, origin=f"alarm:{alarm_id}", by=by)
+                asked = ask_explanation(
+                    deployment, case=case, method=method, origin=f"alarm:{alarm_id}", by=by, start=False
+                )
             except InvalidInput as refusal:  # one case without an image must not stop the others
                 steps(refusal.message)
                 continue

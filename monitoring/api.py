@@ -1,7 +1,7 @@
 """The monitoring app's HTTP interface: predictions and labels in, findings out."""
 
 import io
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -27,6 +27,20 @@ from monitoring.services.spool import Limited
 from monitoring.tasks import start_windows
 
 router = Router(tags=["monitoring"], auth=AUTH)
+
+
+# Bodies are read as streams, so their shape is written here by hand.
+_ROW = {"type": "object", "properties": {
+    "case_id": {"type": "string"}, "study_time": {"type": "string", "format": "date-time"}, "site": {"type": "string"},
+    "patient_id": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1},
+    "label": {"type": "number", "enum": [0, 1]}}, "additionalProperties": True}  # fmt: skip
+_TEXT = {"schema": {"type": "string", "format": "binary"}}
+TABLE_BODY = {"requestBody": {"required": True, "content": {
+    "application/json": {"schema": {"type": "array", "items": _ROW}}, "application/x-ndjson": _TEXT, "text/csv": _TEXT,
+    "application/vnd.apache.parquet": _TEXT}}}  # fmt: skip
+BUNDLE_BODY = {"requestBody": {"required": True, "content": {"application/fhir+json": {"schema": {
+    "type": "object", "properties": {"resourceType": {"type": "string"}, "entry": {"type": "array"}},
+    "required": ["resourceType"]}}}}}  # fmt: skip
 
 
 class RejectOut(Schema):
@@ -89,7 +103,7 @@ def deployment_for(request: HttpRequest, deployment_id: UUID, action: Action) ->
     return deployment
 
 
-@router.post("/deployments/{deployment_id}/predictions", response={202: BatchOut})
+@router.post("/deployments/{deployment_id}/predictions", response={202: BatchOut}, openapi_extra=TABLE_BODY)
 def send_predictions(request: HttpRequest, deployment_id: UUID) -> Status:
     """Send rows as a JSON list, NDJSON, CSV or Parquet, told by Content-Type, plain or as Content-Encoding gzip or
     zstd. Good rows go in, bad ones are refused one by one; the same Idempotency-Key with the same body answers as
@@ -120,7 +134,7 @@ def batch_rejects(request: HttpRequest, batch_id: UUID) -> StreamingHttpResponse
     return rejects_file(found)
 
 
-@router.post("/deployments/{deployment_id}/labels", response={202: LabelsOut})
+@router.post("/deployments/{deployment_id}/labels", response={202: LabelsOut}, openapi_extra=TABLE_BODY)
 def send_labels(request: HttpRequest, deployment_id: UUID) -> Status:
     """Send what readers found: ``case_id`` with ``label`` (0/1) or a per-case measure such as ``dice``, and
     ``label_time``. A later value of a case replaces the earlier one; windows that it concerns are computed again."""
@@ -133,7 +147,7 @@ def send_labels(request: HttpRequest, deployment_id: UUID) -> Status:
     return Status(202, outcome)
 
 
-@router.post("/deployments/{deployment_id}/fhir", response={202: dict[str, Any]})
+@router.post("/deployments/{deployment_id}/fhir", response={202: dict[str, Any]}, openapi_extra=BUNDLE_BODY)
 def send_bundle(request: HttpRequest, deployment_id: UUID, site: str = "") -> Status:
     """Send a FHIR R4 Bundle of Observation, DiagnosticReport, ImagingStudy and Provenance. What a Device made is a
     prediction, what a person made a label; the answer is an OperationOutcome with one issue for each refused entry."""
@@ -154,12 +168,22 @@ def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFi
     rows = FindingRecord.objects.filter(deployment=deployment, superseded_by=None)
     for name, value in (("signal", filters.signal), ("stratum", filters.stratum), ("quantity", filters.quantity)):
         if value is not None:
+            if "\x00" in value:
+                raise InvalidInput("bad_filter", f"{name} holds a NUL character: give text")
             rows = rows.filter(**{name: value})
     if filters.start:
-        rows = rows.filter(window_end__gt=filters.start)
+        rows = rows.filter(window_end__gt=_utc(filters.start))
     if filters.end:
-        rows = rows.filter(window_start__lt=filters.end)
+        rows = rows.filter(window_start__lt=_utc(filters.end))
     return list(rows[:5000])
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC; one without zone is taken as UTC. Offsets that a clock can show and a database cannot are brought in."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput("bad_time", f"{moment} lies outside the years 1 to 9999") from error
 
 
 def _token(request: HttpRequest) -> ApiToken | None:

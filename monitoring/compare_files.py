@@ -5,29 +5,28 @@ Files are read in chunks and kept as day-state-like summaries, so memory depends
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
-
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Finding
+from monitoring.column_files import (
+    MOST_VECTORS,
+    columns_of,
+    is_vector,
+    kinds_of,
+    read_vectors,
+    summaries,
+    vector_columns,
+)
 from monitoring.drift.catalogue import DETECTORS, suited
-from monitoring.drift.categories import CategoryState
-from monitoring.drift.sketch import SketchState
 
 RESERVED = {"case_id", "patient_id", "study_time", "label_time", "model_version", "label"}
 NUMERIC = ("w1_sd", "ks", "psi", "js")
-CHUNK_ROWS = 200_000
-EXACT_ROWS = 1_000_000  # a column of more rows is kept as a sketch
-FEW_LEVELS = 10  # whole numbers with at most this many levels are read as categories
+CATEGORICAL = ("chi_square",)
+VECTORS = {"embedding": ("rff_mmd", "c2st"), "class scores": ("bbsd",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,147 +45,117 @@ def compare_files(
     seed: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[ColumnResult]:  # fmt: skip
-    """Compare the columns that both files share (or those named), each by every method that suits its kind.
+    """Compare the columns that both files share (or those named) by the default methods of their kind.
+
+    ``methods`` names others: each column is compared by those that suit it. ``emb_0…`` (or a list column
+    ``embedding``) are one signal, and so are several ``score_<class>`` columns together. Patients are those of
+    ``patient_id`` where both files have it. A column that cannot be compared gets a note; one that was named is
+    refused.
 
     Raises
     ------
     InvalidInput
-        ``no_file``, ``unknown_format``, ``unreadable``, ``unknown_column``, ``unknown_key`` (method), ``no_columns``.
+        ``no_file``, ``unknown_format``, ``unreadable``, ``unknown_column``, ``unknown_key`` (method), ``no_columns``,
+        and what is wrong with a column that was named.
     """
     for method in methods or ():
         _ = DETECTORS[method]
-    names = [_columns_of(path) for path in (reference, current)]
-    wanted = _wanted(columns, names, (reference, current))
-    kinds = _kinds(reference, wanted)
-    states = []
-    for path, title in ((reference, "reference"), (current, "current")):
-        progress(f"reading {title} {path}")
-        states.append(_summaries(path, kinds, progress))
-    results = []
-    for column in wanted:
-        numeric = kinds[column] == "numeric"
-        fitting = suited("numeric" if numeric else "categorical")
-        keys = [key for key in fitting if not methods or key in methods]
-        first, second = states[0][column], states[1][column]
-        findings = tuple(
-            DETECTORS.load(key)(first, second, seed=seed).placed(signal=column, reference=reference.name)
-            for key in keys
-        )
-        results.append(
-            ColumnResult(column, findings, "" if keys else f"no asked-for method reads {kinds[column]} columns")
-        )
+    paths = (reference, current)
+    names = [columns_of(path) for path in paths]
+    wanted = _wanted(columns, names, paths)
+    results: list[ColumnResult] = []
+    if wanted:
+        results += _single(wanted, paths, methods, seed=seed, strict=bool(columns), progress=progress)
+    for title in VECTORS:
+        if columns is None or title in columns:
+            results += _vectors(title, names, paths, methods, seed=seed, progress=progress)
     results.extend(
         ColumnResult(column, (), f"only in {'reference' if column in names[0] else 'current'}: not compared")
         for column in sorted(set(names[0]) ^ set(names[1]))
-        if not columns and column not in RESERVED
+        if not columns and column not in RESERVED and not is_vector(column)
     )
+    if not any(result.findings for result in results) and not results:
+        raise InvalidInput("no_columns", f"{reference} and {current} share no column to compare")
     return results
 
 
+def _single(
+    wanted: list[str], paths: tuple[Path, Path], methods: list[str] | None, *, seed: int, strict: bool,
+    progress: Callable[[str], None],
+) -> list[ColumnResult]:  # fmt: skip
+    kinds = kinds_of(paths[0], wanted)
+    rulers: dict[str, Any] = {}
+    states = []
+    for path, title in zip(paths, ("reference", "current"), strict=True):
+        progress(f"reading {title} {path}")
+        states.append(summaries(path, kinds, rulers, progress))
+    results = []
+    for column in wanted:
+        sides = [side[column] for side in states]
+        refused = next((side for side in sides if isinstance(side, InvalidInput)), None)
+        if refused is not None:
+            if strict:
+                raise refused
+            results.append(ColumnResult(column, (), f"not compared: {refused.message}"))
+            continue
+        keys = _keys(kinds[column], methods)
+        findings = tuple(
+            DETECTORS.load(key)(*sides, seed=seed).placed(signal=column, reference=paths[0].name) for key in keys
+        )
+        note = "" if keys else f"no asked-for method reads {kinds[column]} columns"
+        results.append(ColumnResult(column, findings, note))
+    return results
+
+
+def _keys(kind: str, methods: list[str] | None) -> list[str]:
+    if methods:
+        return [key for key in suited(kind) if key in methods]
+    return list(NUMERIC if kind == "numeric" else CATEGORICAL)
+
+
+def _vectors(
+    title: str, names: list[list[str]], paths: tuple[Path, Path], methods: list[str] | None, *, seed: int,
+    progress: Callable[[str], None],
+) -> list[ColumnResult]:  # fmt: skip
+    parts = [vector_columns(title, side) for side in names]
+    if not any(parts) or (title == "class scores" and len(set(parts[0]) & set(parts[1])) < 2):
+        return []
+    kind = "embedding" if title == "embedding" else "scores"
+    keys = [key for key in suited(kind) if key in methods] if methods else list(VECTORS[title])
+    if not keys:
+        return []
+    if not all(parts):
+        return [ColumnResult(title, (), f"only in {'reference' if parts[0] else 'current'}: not compared")]
+    if kind == "scores":
+        shared = [name for name in parts[0] if name in parts[1]]
+        parts = [shared, shared]
+    sides = []
+    for path, columns, present in zip(paths, parts, names, strict=True):
+        progress(f"reading {title} of {path}")
+        sides.append(read_vectors(path, columns, patients="patient_id" in present, seed=seed))
+    if sides[0].rows.shape[1] != sides[1].rows.shape[1]:
+        widths = f"reference is {sides[0].rows.shape[1]} wide and current {sides[1].rows.shape[1]}"
+        return [ColumnResult(title, (), f"not compared: {widths}, so they come from different models")]
+    who = [side.patients for side in sides] if all(side.patients is not None for side in sides) else [None, None]
+    findings = tuple(
+        DETECTORS.load(key)(sides[0].rows, sides[1].rows, reference_patients=who[0], current_patients=who[1], seed=seed)
+        .placed(signal=title, reference=paths[0].name)
+        for key in keys
+    )  # fmt: skip
+    thinned = [side.seen for side in sides if side.seen > len(side.rows)]
+    note = f"{max(thinned):,} rows, thinned to {MOST_VECTORS:,} at random by the seed" if thinned else ""
+    return [ColumnResult(title, findings, note)]
+
+
 def _wanted(columns: list[str] | None, names: list[list[str]], paths: tuple[Path, Path]) -> list[str]:
-    for column in columns or ():
+    single = [column for column in columns or () if column not in VECTORS]
+    for column in single:
         for present, path in zip(names, paths, strict=True):
             if column not in present:
                 raise InvalidInput(
                     "unknown_column", f"column {column!r} is not in {path}: it has {', '.join(present[:20])}"
                 )
-    wanted = columns or [name for name in names[0] if name in names[1] and name not in RESERVED]
-    if not wanted:
+    shared = [name for name in names[0] if name in names[1] and name not in RESERVED and not is_vector(name)]
+    if columns is None and not shared and not any(is_vector(name) for name in names[0]):
         raise InvalidInput("no_columns", f"{paths[0]} and {paths[1]} share no column to compare")
-    return wanted
-
-
-def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            file = pq.ParquetFile(path)
-            yield from file.iter_batches(batch_size=CHUNK_ROWS, columns=columns)
-        elif suffix in (".csv", ".csv.gz"):
-            options = pacsv.ConvertOptions(
-                include_columns=columns, strings_can_be_null=True, null_values=["", "NA", "nan", "NaN"]
-            )
-            reading = pacsv.ReadOptions(block_size=16 * 2**20)
-            with pacsv.open_csv(path, read_options=reading, convert_options=options) as stream:
-                yield from stream
-        else:
-            raise InvalidInput(
-                "unknown_format", f"{path} ends in {path.suffix or 'nothing'}: give .csv, .csv.gz or .parquet"
-            )
-    except FileNotFoundError as error:
-        raise InvalidInput("no_file", f"{path} is not there: give an existing file") from error
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInput("unreadable", f"{path} could not be read: {str(error).splitlines()[0]}") from error
-
-
-def _columns_of(path: Path) -> list[str]:
-    for batch in _batches(path):
-        return list(batch.schema.names)
-    raise InvalidInput("unreadable", f"{path} holds no rows")
-
-
-def _kinds(path: Path, columns: list[str]) -> dict[str, str]:
-    """numeric or categorical, by the type and the levels of the reference's first chunk."""
-    batch = next(_batches(path, columns))
-    kinds = {}
-    for column in columns:
-        values = batch.column(batch.schema.names.index(column))
-        whole = pa.types.is_integer(values.type) and pc.count_distinct(values).as_py() <= FEW_LEVELS
-        number = (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)) and not whole
-        kinds[column] = "numeric" if number else "categorical"
-    return kinds
-
-
-def _summaries(path: Path, kinds: dict[str, str], progress: Callable[[str], None]) -> dict[str, Any]:
-    totals: dict[str, Any] = {
-        column: NumericSummary() if kind == "numeric" else CategoryState() for column, kind in kinds.items()
-    }
-    rows = 0
-    for batch in _batches(path, list(kinds)):
-        for column, kind in kinds.items():
-            values = batch.column(batch.schema.names.index(column))
-            if kind == "numeric":
-                totals[column].add(_numbers(values, column, path))
-            else:
-                totals[column] = totals[column].merge(_counts(values))
-        rows += batch.num_rows
-        progress(f"  {rows:,} rows")
-    return {column: total.result() if isinstance(total, NumericSummary) else total for column, total in totals.items()}
-
-
-class NumericSummary:
-    """The values themselves while they are few, a sketch once they are many."""
-
-    def __init__(self) -> None:
-        self.parts: list[NDArray[np.float64]] = []
-        self.rows = 0
-        self.sketch: SketchState | None = None
-
-    def add(self, values: NDArray[np.float64]) -> None:
-        self.rows += values.size
-        self.parts.append(values)
-        if self.rows > EXACT_ROWS:
-            fresh = SketchState.from_values(np.concatenate(self.parts))
-            self.sketch = fresh if self.sketch is None else self.sketch.merge(fresh)
-            self.parts = []
-
-    def result(self) -> NDArray[np.float64] | SketchState:
-        return self.sketch or np.concatenate([*self.parts, np.empty(0)])
-
-
-def _counts(values: pa.Array) -> CategoryState:
-    if pa.types.is_null(values.type):
-        return CategoryState({}, len(values))
-    counted = values.cast(pa.string()).value_counts()
-    pairs = {item["values"].as_py(): item["counts"].as_py() for item in counted}
-    missing = pairs.pop(None, 0) + pairs.pop("", 0)
-    return CategoryState(dict(sorted(pairs.items())), missing)
-
-
-def _numbers(values: pa.Array, column: str, path: Path) -> NDArray[np.float64]:
-    try:
-        numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid as error:
-        sentence = f"column {column!r} of {path} holds words where the reference has numbers"
-        raise InvalidInput("not_numeric", sentence) from error
-    return np.asarray(numbers, dtype=np.float64)
+    return shared if columns is None else single

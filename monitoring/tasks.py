@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, dicom_door, intake, windows
+from monitoring.services import day_states, dicom_door, images, intake, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -31,6 +31,11 @@ def work_through_batch(job: Job, *, batch_id: str) -> None:
 @job_task("monitoring.measure_images")
 def measure_images(job: Job, *, batch_id: str) -> None:
     dicom_door.measure_images(UUID(batch_id))
+
+
+@job_task("monitoring.measure_case_image")
+def measure_case_image(job: Job, *, case_file_id: int) -> None:
+    images.measure_case_image(case_file_id)
 
 
 @job_task("monitoring.summarise_batch")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from monitoring.drift.catalogue import DETECTORS
 from monitoring.selectors.charts import Stream, moved_since
 
 QUANTITY_WORDS = {
@@ -26,7 +27,9 @@ QUANTITY_WORDS = {
     "tre": "target registration error",
     "dice": "Dice",
     "volume": "cases",
-    "mmd": "distance of embeddings (MMD)",
+    "rff_mmd": "distance of embeddings (MMD)",
+    "c2st": "classifier's AUROC between windows",
+    "concordance": "concordance index",
 }
 SHORT_WORDS = {"w1_sd": "W1/σ", "psi": "PSI", "ks": "KS distance", "js": "JS distance", "chi_square": "Cramér's V"}
 BADGES = {
@@ -40,7 +43,11 @@ def name_of(quantity: str) -> str:
     for prefix in BADGES:
         if quantity.startswith(prefix):
             return f"{name_of(quantity.removeprefix(prefix))} ({BADGES[prefix]})"
-    return QUANTITY_WORDS.get(quantity, quantity.replace("_", " "))
+    if quantity in QUANTITY_WORDS:
+        return QUANTITY_WORDS[quantity]
+    if quantity in DETECTORS:
+        return DETECTORS[quantity].title
+    return quantity.replace("_", " ")
 
 
 def signal_name(signal: str) -> str:

@@ -13,7 +13,8 @@ from accounts.api_auth import AUTH, caller
 from accounts.models import Person
 from accounts.permissions import Action, require
 from accounts.row_security import seeing
-from assurance.models import Deployment
+from assurance.evidence.errors import InvalidInput
+from assurance.models import Deployment, Submission
 from records.actor import Actor
 from reporting.models import Dossier
 from reporting.selectors.dossiers import RELATED, file_of
@@ -24,9 +25,11 @@ MEDIA_TYPES = {"pdf": "application/pdf", "zip": "application/zip"}
 
 
 class DossierIn(Schema):
-    """Period: start inclusive, end exclusive, both with time zone. ``audience``: public, regulator or internal."""
+    """What it is about: a submission or a deployment. Period: start inclusive, end exclusive, both with time zone.
+    ``audience``: public, regulator or internal."""
 
-    deployment: UUID
+    submission: UUID | None = None
+    deployment: UUID | None = None
     start: datetime
     end: datetime
     audience: str = "regulator"
@@ -53,12 +56,18 @@ class DossierOut(Schema):
 @router.post("/dossiers", response={202: DossierOut})
 def ask_for_dossier(request: HttpRequest, order: DossierIn) -> Status:
     """Start the build of a dossier; its address tells how far it is."""
-    deployment = get_object_or_404(
-        Deployment.objects.select_related("version__model", "organisation"), pk=order.deployment
-    )
-    by = caller(request, Action.BUILD_DOSSIER, deployment)
+    subject: dict[str, Any] = {}
+    if order.submission is not None:
+        files = Submission.objects.select_related("organisation", "regulator", "version__model")
+        subject["submission"] = get_object_or_404(files, pk=order.submission)
+    elif order.deployment is not None:
+        rows = Deployment.objects.select_related("version__model", "organisation")
+        subject["deployment"] = get_object_or_404(rows, pk=order.deployment)
+    else:
+        raise InvalidInput("no_subject", "give a submission or a deployment that the dossier is about")
+    by = caller(request, Action.BUILD_DOSSIER, next(iter(subject.values())))
     made = dossiers.build_dossier(
-        deployment=deployment,
+        **subject,
         start=order.start,
         end=order.end,
         audience=order.audience,
@@ -69,19 +78,19 @@ def ask_for_dossier(request: HttpRequest, order: DossierIn) -> Status:
     return Status(202, _out(made))
 
 
-@router.get("/dossiers/{dossier_id}", response=DossierOut)
+@router.get("/dossiers/{uuid:dossier_id}", response=DossierOut)
 def dossier(request: HttpRequest, dossier_id: UUID) -> dict[str, Any]:
     found, _ = _found(request, dossier_id, Action.SEE)
     return _out(found)
 
 
-@router.get("/dossiers/{dossier_id}.pdf", response={200: bytes})
+@router.get("/dossiers/{uuid:dossier_id}.pdf", response={200: bytes})
 def dossier_pdf(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     """The signed PDF. Each download is an event of the audit trail."""
     return download(request, dossier_id, "pdf")
 
 
-@router.get("/dossiers/{dossier_id}.zip", response={200: bytes})
+@router.get("/dossiers/{uuid:dossier_id}.zip", response={200: bytes})
 def dossier_bundle(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     """The bundle that verifies alone. Each download is an event of the audit trail."""
     return download(request, dossier_id, "zip")

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Organisation
-from assurance.models import Artefact, Deployment, Job, ModelVersion
+from assurance.models import Artefact, Deployment, Job, ModelVersion, Submission
 from assurance.models.fields import sha256_field
 
 
@@ -30,6 +30,7 @@ class Dossier(models.Model):
     purpose = models.CharField(max_length=200)
     audience = models.CharField(max_length=10, choices=Audience)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="dossiers")
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, null=True, related_name="dossiers")
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, null=True, related_name="dossiers")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="dossiers")
     start = models.DateTimeField()
@@ -60,11 +61,21 @@ class Dossier(models.Model):
     def __str__(self) -> str:
         return self.number
 
+    def deployments(self) -> list[Deployment]:
+        """What was watched: the one deployment, or those of the submission."""
+        if self.deployment is not None:
+            return [self.deployment]
+        if self.submission is None:
+            return []
+        return list(self.submission.deployments.select_related("organisation", "version__model").order_by("name"))
+
     def organisations(self) -> dict[str, set[int]]:
         """Its makers own it; a public one and one for the authority are shared with the parties it concerns."""
         shared: dict[str, set[int]] = {"owner": {self.organisation_id}}
-        if self.audience != self.Audience.INTERNAL:
-            shared["developer"] = {self.version.model.organisation_id}
-            if self.deployment is not None:
-                shared["hospital"] = {self.deployment.organisation_id}
+        if self.audience == self.Audience.INTERNAL:
+            return shared
+        shared["developer"] = {self.version.model.organisation_id}
+        shared["hospital"] = {deployment.organisation_id for deployment in self.deployments()}
+        if self.submission is not None and self.submission.seen_by_regulator:
+            shared["regulator"] = {self.submission.regulator_id}
         return shared

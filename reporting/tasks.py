@@ -10,6 +10,8 @@ from reporting.services.build import run_build
 def build_dossier(job: Job, *, dossier_id: str) -> None:
     dossier = Dossier.objects.select_related(
         "version__model__organisation",
+        "submission__organisation",
+        "submission__regulator",
         "deployment__organisation",
         "contents",
         "unsigned_pdf",

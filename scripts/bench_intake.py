@@ -1,13 +1,15 @@
 """Rows a second through the intake, beside plain ORM inserts and beside bare COPY, all in one run on one machine.
 
-Run by ``python -m scripts.bench`` or alone: ``python -m scripts.bench_intake [ROWS]``. It works in a database of its own.
+Run by ``make bench`` or alone by ``python -m scripts.bench_intake [ROWS]``, in a database of its own.
 """
 
 import io
 import json
 import os
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,33 +17,34 @@ from typing import Any
 
 ROWS = 100_000
 PLAIN_ROWS = 10_000
+PLAIN = "pydantic schema of django-ninja + bulk_create, no day states"
+LIMIT = "bare COPY of the same columns into a table without index"
 SITES = ("north", "south")
 
 
 def results(rows: int = ROWS) -> Iterator[dict[str, Any]]:
-    """One record for each way in: name, rows, seconds, rows_per_s; the last ones are ratios and memory."""
+    """Rows/s of each way in beside the plain way and the COPY limit; then ratios of the same run, and memory."""
     with _database():
         yield from _measured(rows)
 
 
 def _measured(rows: int) -> Iterator[dict[str, Any]]:
     from monitoring.services.day_states import summarise_batch
-    from monitoring.services.intake import accept_batch, accept_file
+    from monitoring.services.intake import accept_batch
 
     speed: dict[str, float] = {}
 
     def record(name: str, n: int, seconds: float) -> dict[str, Any]:
         speed[name] = n / seconds
-        return {"bench": f"intake {name}", "rows": n, "seconds": round(seconds, 4), "rows_per_s": round(n / seconds)}
+        return {"name": f"intake, {name}", "value": round(n / seconds), "unit": "rows/s", "n": n}
 
+    # Every process pays once for loading code and for the first use of each statement; that is not what is measured.
     accept_batch(_deployment("warm"), content=_parquet(2_000, start=0), media_type="application/x-parquet")
     content = _json(PLAIN_ROWS)
     start = time.perf_counter()
     _plain_ninja_and_orm(_deployment("plain"), content)
-    yield record("plain: pydantic schema + bulk_create", PLAIN_ROWS, time.perf_counter() - start)
-    start = time.perf_counter()
-    _bare_copy(rows)
-    yield record("limit: bare COPY of the same columns", rows, time.perf_counter() - start)
+    yield record(PLAIN, PLAIN_ROWS, time.perf_counter() - start)
+    yield record(LIMIT, rows, _bare_copy(rows))
     for name, made, media_type in (
         ("json", _json, "application/json"), ("ndjson", _ndjson, "application/x-ndjson"), ("csv", _csv, "text/csv"),
         ("parquet", lambda n: _parquet(n, start=0), "application/x-parquet"),
@@ -63,24 +66,50 @@ def _measured(rows: int) -> Iterator[dict[str, Any]]:
     yield record("parquet: all known already", rows, time.perf_counter() - start)
     if again.duplicates != rows:
         raise RuntimeError(f"{again.duplicates} of {rows} rows were found known")
-    plain = speed["plain: pydantic schema + bulk_create"]
-    for name in ("json", "ndjson", "csv", "parquet"):
-        yield {
-            "bench": f"intake {name} against plain", "ratio": round(speed[f"{name}: with day states"] / plain, 1),
-            "share_of_copy_limit": round(
-                speed[f"{name}: with day states"] / speed["limit: bare COPY of the same columns"], 2
-            ),
-        }  # fmt: skip
-    path = Path("/tmp" if os.access("/tmp", os.W_OK) else ".") / f"vigil-bench-{os.getpid()}.parquet"  # noqa: S108
+    for peer in (PLAIN, LIMIT):
+        for name in ("json", "ndjson", "csv", "parquet"):
+            own = speed[f"{name}: with day states"]
+            yield {"name": f"intake, {name}: with day states", "value": round(own), "unit": "rows/s", "n": rows,
+                   "peer": peer, "ratio": round(own / speed[peer], 2)}  # fmt: skip
+    for times in (2, 10):
+        yield {"name": "intake, peak memory of a Parquet file above an idle process", "unit": "MB",
+               "value": _peak_mb(50_000 * times), "n": 50_000 * times}  # fmt: skip
+
+
+def _peak_mb(rows: int) -> float:
+    """Peak of a process that reads, checks and stores a file of ``rows`` rows, above one that only has started."""
+    path = Path(tempfile.gettempdir()) / f"vigil-bench-{os.getpid()}.parquet"
     try:
-        for times in (2, 10):
-            path.write_bytes(_parquet(times * 50_000, start=10_000_000 * times))
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            accept_file(_deployment(f"memory {times}"), path, media_type="application/x-parquet")
-            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-            yield {"bench": f"intake memory, {times * 50_000} rows of Parquet", "peak_grew_mb": round(grown / 1024, 1)}
+        path.write_bytes(_parquet(rows, start=10_000_000 + 10 * rows))
+        peaks = []
+        for file in ("", str(path)):
+            answer = subprocess.run(
+                [sys.executable, "-m", "scripts.bench_intake", "--peak", file],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            peaks.append(float(answer.stdout.split()[-1]))
+        return round(peaks[1] - peaks[0], 1)
     finally:
         path.unlink(missing_ok=True)
+
+
+def _peak(file: str) -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ.setdefault("REDIS_URL", "memory://")
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    from monitoring.services.intake import accept_file
+
+    connection.settings_dict["NAME"] = "vigil_bench"
+    deployment = _deployment("peak")
+    if file:
+        accept_file(deployment, Path(file), media_type="application/x-parquet")
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 _last: Any = None
@@ -190,8 +219,8 @@ def _plain_ninja_and_orm(deployment: Any, content: bytes) -> None:
     )  # fmt: skip
 
 
-def _bare_copy(rows: int) -> None:
-    """The same values into a table without index, checks or partitions: what the server can take at most."""
+def _bare_copy(rows: int) -> float:
+    """Seconds for the same values into a table without index, checks or partitions: what the server takes at most."""
     import pyarrow as pa
     from django.db import connection
 
@@ -205,7 +234,7 @@ def _bare_copy(rows: int) -> None:
         cursor.execute(f"CREATE TABLE bench_copy ({names})")
     start = time.perf_counter()
     copy_in("bench_copy", table)
-    _bare_copy.seconds = time.perf_counter() - start  # type: ignore[attr-defined]
+    return time.perf_counter() - start
 
 
 class _database:  # noqa: N801 -- used as a function
@@ -241,5 +270,8 @@ class _database:  # noqa: N801 -- used as a function
 
 
 if __name__ == "__main__":
-    for one in results(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS):
-        print(json.dumps(one), flush=True)
+    if sys.argv[1:2] == ["--peak"]:
+        _peak(sys.argv[2])
+    else:
+        for one in results(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS):
+            print(json.dumps(one), flush=True)

@@ -1,7 +1,7 @@
 """From an alarm to an incident, its clocks, its reports and its end. Every step is an audit event."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import available_timezones
 
 from django.core.exceptions import PermissionDenied
@@ -83,15 +83,17 @@ def open_incident(
 
 def starting_duties(
     event_kind: str, *, aware_at: datetime, frameworks: Iterable[str] = DEFAULT_FRAMEWORKS,
-    actors: Iterable[str] = DEFAULT_ACTORS, is_device: bool = True,
+    actors: Iterable[str] = DEFAULT_ACTORS, is_device: bool = True, later_too: bool = False,
 ) -> list[Duty]:  # fmt: skip
+    """Duties that an event of this kind brings with it; ``later_too`` adds those that bind only from a later day."""
+    on = date.max if later_too else aware_at.date()
     conditions = ["high_risk_via_annex_i"]
     if event_kind == "real_world_test_incident":
         conditions.append("real_world_testing")
     if not is_device:
         conditions.append("not_mdr_ivdr_device")
     return duties_for(
-        catalogue.duties().values(), event_kind=event_kind, frameworks=frameworks, actors=actors, on=aware_at.date(),
+        catalogue.duties().values(), event_kind=event_kind, frameworks=frameworks, actors=actors, on=on,
         conditions=conditions,
     )  # fmt: skip
 

@@ -1,7 +1,9 @@
 """Which audit events a person may read, and how much of them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.apps import apps
@@ -12,6 +14,7 @@ from accounts.models import AccessGrant, Membership, Organisation, Person, Role
 from accounts.permissions import ALLOWED, Action, memberships
 from records.models import AuditEvent
 
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?[+-]\d\d:\d\d")
 ACCOUNT_ACTIONS = ("organisation.", "site.", "person.", "role.", "token.", "access.")  # an administrator's own work
 
 
@@ -29,6 +32,12 @@ class TrailReader:
         if not self.metadata_only or event.action.startswith(ACCOUNT_ACTIONS):
             return True
         return event.organisation_id in self.organisation_ids or event.owner_id in self.organisation_ids
+
+    def name_of(self, event: AuditEvent) -> str:
+        """Titles are content too: who may not read the values gets the kind and key of the object."""
+        if self.may_read_values(event):
+            return event.subject_name or event.subject_id
+        return f"{kind_in_words(event.subject_kind)} {event.subject_id[:8]}"
 
 
 def trail_reader(person: Person) -> TrailReader:
@@ -78,7 +87,14 @@ def _in_words(value: Any) -> str:
         return ", ".join(_in_words(item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_in_words(item)}" for key, item in value.items())
-    return str(value)
+    return _moment(str(value))
+
+
+def _moment(text: str) -> str:
+    """A stored moment (ISO 8601 with its zone) as people read it; any other text as it is."""
+    if not MOMENT.fullmatch(text):
+        return text
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def role_in_words(role: str) -> str:

@@ -62,7 +62,7 @@ def event(request: HttpRequest, event_id: int) -> HttpResponse:
     closed_by = Checkpoint.objects.filter(position__gte=link.position).first() if link else None
     context = {
         "event": found, "link": link, "closed_by": closed_by, "values": reader.may_read_values(found),
-        "changes": changes(found), "role": role_in_words(found.role),
+        "changes": changes(found), "role": role_in_words(found.role), "name": reader.name_of(found),
     }  # fmt: skip
     return render(request, "records/event.html", context)
 
@@ -79,7 +79,7 @@ def history(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     signatures = Signature.objects.filter(subject_kind=kind, subject_id=key)
     context = {
         "rows": _rows(events, reader), "kind": kind, "kind_words": kind_in_words(kind), "key": key,
-        "name": events[-1].subject_name,
+        "name": reader.name_of(events[-1]),
         "signatures": [(one, None) for one in signatures], "full": not reader.metadata_only,
     }  # fmt: skip
     return render(request, "records/history.html", context)
@@ -125,10 +125,10 @@ def _of_object(reader: TrailReader, kind: str, key: str) -> "QuerySet[AuditEvent
 def _filtered(rows: "QuerySet[AuditEvent]", filters: dict[str, str], reader: TrailReader) -> "QuerySet[AuditEvent]":
     if filters["q"]:
         text = filters["q"]
-        wanted = Q(person_name__icontains=text) | Q(subject_name__icontains=text) | Q(subject_id=text)
+        wanted = Q(person_name__icontains=text) | Q(subject_id=text)
         wanted |= Q(request_id=text) | Q(sha256__startswith=text.lower())
         if not reader.metadata_only:  # else the search would tell what the page does not show
-            wanted |= Q(reason__icontains=text)
+            wanted |= Q(reason__icontains=text) | Q(subject_name__icontains=text)
         rows = rows.filter(wanted)
     if filters["action"]:
         rows = rows.filter(action=filters["action"])
@@ -164,7 +164,7 @@ def _rows(events: list[AuditEvent], reader: TrailReader) -> list[dict[str, Any]]
     return [
         {
             "event": one, "values": reader.may_read_values(one), "changes": changes(one)[:5],
-            "role": role_in_words(one.role), "kind": kind_in_words(one.subject_kind),
+            "role": role_in_words(one.role), "kind": kind_in_words(one.subject_kind), "name": reader.name_of(one),
         }
         for one in events
     ]  # fmt: skip

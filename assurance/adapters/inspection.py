@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickletools
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from assurance.adapters.catalogue import ADAPTERS
+from assurance.adapters.pickles import foreign_names, pickle_names
 from assurance.evidence.errors import InvalidInput
 
 Shapes = Mapping[str, tuple[int, ...]]
-HARMLESS = ("torch", "collections", "numpy", "_codecs")
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 LARGEST_HEADER = 100 * 2**20
 MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("lite-medsam", ("image_encoder.patch_embed.seq.0.c.weight", "mask_decoder.iou_token.weight")),
@@ -107,8 +107,7 @@ def _archive(path: Path) -> WeightsReport:
         )
     if not pickles:
         return WeightsReport(str(path), "zip", "a zip archive without weights of PyTorch in it")
-    foreign = tuple(name for name in asks if name.partition(".")[0] not in HARMLESS)
-    if foreign:
+    if foreign := foreign_names(asks):
         return WeightsReport(str(path), "pickle", _pickle_reason(foreign), asks_for=foreign)
     from assurance.adapters.weights_files import read_state_dict, without_prefix
 
@@ -121,7 +120,7 @@ def _archive(path: Path) -> WeightsReport:
 
 def _tensors(path: Path, kind: str, shapes: Shapes) -> WeightsReport:
     adapter, reason = matched(shapes, path)
-    parameters = sum(_product(shape) for shape in shapes.values())
+    parameters = sum(_product(shape) for name, shape in shapes.items() if not name.endswith(STATISTICS))
     return WeightsReport(
         str(path), kind, reason, adapter=adapter, n_tensors=len(shapes), n_parameters=parameters,
         facts={"first": sorted(shapes)[:3]},
@@ -203,23 +202,6 @@ def _beside(path: Path, what: str) -> str:
 def _pickle_reason(asks: tuple[str, ...]) -> str:
     named = ", ".join(asks[:4]) or "objects"
     return f"a pickle that would run code when read (it asks for {named}): it is refused; convert it to safetensors"
-
-
-def pickle_names(data: bytes) -> tuple[str, ...]:
-    """The names that a pickle would import, found by reading its instructions, not by following them."""
-    names: list[str] = []
-    strings: list[str] = []
-    try:
-        for code, argument, _ in pickletools.genops(data):
-            if code.name == "GLOBAL":
-                names.append(str(argument).replace(" ", "."))
-            elif code.name == "STACK_GLOBAL" and len(strings) >= 2:
-                names.append(f"{strings[-2]}.{strings[-1]}")
-            elif "UNICODE" in code.name or code.name in ("STRING", "BINSTRING", "SHORT_BINSTRING"):
-                strings.append(str(argument))
-    except (ValueError, IndexError, UnicodeDecodeError, EOFError, KeyError):
-        pass  # a torn or foreign tail: what was found so far still stands
-    return tuple(dict.fromkeys(names))
 
 
 def _safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:

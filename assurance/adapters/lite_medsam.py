@@ -97,12 +97,15 @@ class LiteMedSam(LoadedModel):
     @within_memory
     @torch.inference_mode()
     def predict_many(self, images: list[NDArray[Any]], prompts: list[Prompt | None]) -> list[Prediction]:
+        """One encoding for each image object, however many prompts ask about it."""
         shapes = [np.asarray(image).shape[:2] for image in images]
-        inputs = torch.cat([self.prepare(image) for image in images])
         boxes = torch.cat([
             self.boxes(prompt, height=shape[0], width=shape[1]) for prompt, shape in zip(prompts, shapes, strict=True)
         ])  # fmt: skip
-        logits = self.network(inputs, boxes)
+        different = {id(image): image for image in images}
+        encoded = self.encode(torch.cat([self.prepare(image) for image in different.values()]))
+        place = {key: row for row, key in enumerate(different)}
+        logits = self.network.decode(encoded[[place[id(image)] for image in images]], boxes)  # type: ignore[operator]
         return [self._prediction(plane, shape) for plane, shape in zip(logits, shapes, strict=True)]
 
     @staticmethod

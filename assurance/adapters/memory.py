@@ -1,13 +1,14 @@
-"""Let the C library keep the memory of large tensors instead of giving it back after each layer.
+"""Let the C library keep the memory of layers instead of giving it back after each of them.
 
-glibc maps every block beyond 32 MB afresh and unmaps it when it is freed, so each layer of a network pays for page
-faults again: on a CPU that took half of LiteMedSAM's time (540,000 faults for one image, 5,000 with these settings).
+By default glibc returns the top of its heap again and again, so each layer of a network pays for page faults anew: half
+a million for one image of LiteMedSAM on a CPU, which is half of its time. Blocks beyond 32 MB are still mapped by
+themselves: kept on the heap they would tear holes into it, and a worker would grow without end.
 """
 
 import ctypes
 from functools import lru_cache
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 @lru_cache(maxsize=1)
@@ -17,6 +18,6 @@ def keep_large_blocks() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return False
-    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26))
+    settings = ((M_MMAP_THRESHOLD, 32 * 2**20), (M_TRIM_THRESHOLD, 2**30))
     answers = [bool(mallopt(ctypes.c_int(name), ctypes.c_int(value))) for name, value in settings]
     return all(answers)

@@ -116,12 +116,14 @@ def localise(
     shape = torch.tensor(volume.shape[2:], dtype=torch.float32)
     generator = torch.Generator().manual_seed(seed)
     begin = torch.rand((starts, 3), generator=generator) * (shape - 1)
-    here = position(patches_at(volume, begin, size))
+    here = position(patches_at(volume, begin, size)).cpu()
     reach = torch.tensor(REACH_MM, device=here.device) / spacing_mm
     wanted = torch.stack([landmark.position for landmark in landmarks]).to(here)
     ways = begin.to(here).round()[:, None] + reach * torch.tanh(wanted[None] - here[:, None])
     coarse = ways.mean(dim=0).clamp(min=torch.zeros(3), max=shape - 1)
-    fine = step(position, volume, coarse, wanted, spacing_mm=spacing_mm, size=size).clamp(torch.zeros(3), shape - 1)
+    fine = (
+        step(position, volume, coarse, wanted, spacing_mm=spacing_mm, size=size).cpu().clamp(torch.zeros(3), shape - 1)
+    )
     if features is None or not all(landmark.features for landmark in landmarks):
         return fine
     found = [

@@ -52,7 +52,8 @@ class PromptedDecoder(nn.Module):
 
     def positions(self) -> torch.Tensor:
         """Encoded positions of the grid's cell centres, (1, C, grid, grid)."""
-        steps = (torch.arange(self.grid, dtype=torch.float32) + 0.5) / self.grid
+        where = self.prompt_encoder.shared_embedding.positional_embedding.device
+        steps = (torch.arange(self.grid, dtype=torch.float32, device=where) + 0.5) / self.grid
         down, across = torch.meshgrid(steps, steps, indexing="ij")
         encoded = self.prompt_encoder.shared_embedding(torch.stack((across, down), dim=-1))
         return encoded.permute(2, 0, 1)[None]

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import pickle
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from assurance.adapters.pickles import foreign_names, names_in_file
 from assurance.adapters.protocol import checked_path
 from assurance.evidence.errors import InvalidInput, Unavailable
 
@@ -55,9 +53,9 @@ def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch
             content = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, SafetensorError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a torn or foreign file can fail anywhere inside the readers
         raise InvalidInput(
-            "unsafe_weights", f"{path} is not plain tensors ({_what_was_found(error)}): give safetensors"
+            "unsafe_weights", f"{path} is not plain tensors ({_what_was_found(path, error)}): give safetensors"
         ) from error
     if isinstance(content, dict):
         content = _unwrapped(content)
@@ -70,14 +68,11 @@ def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch
     return dict(content)
 
 
-def _what_was_found(error: Exception) -> str:
+def _what_was_found(path: Path, error: Exception) -> str:
     """For a pickle with code, the names that it would have imported; else the reader's own words."""
+    if path.suffix != ".safetensors" and (names := foreign_names(names_in_file(path))):
+        return f"a pickle that asks for {', '.join(names[:4])}"
     text = str(error)
-    names = re.findall(r"GLOBAL ([\w.]+)", text) or re.findall(
-        r"Unsupported operand \d+|Unsupported class ([\w.]+)", text
-    )
-    if names and names[0]:
-        return f"a pickle that asks for {', '.join(dict.fromkeys(names))}"
     return text.splitlines()[0][:160] if text else type(error).__name__
 
 

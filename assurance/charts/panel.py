@@ -209,8 +209,11 @@ def _markers(decor: Decor, axis: Axis, x: Scale, height: int) -> SafeString:
 
 
 def _interval(steps: Sequence[Drawn], x: Scale, y: Scale) -> SafeString | str:
-    held = [(x(step.end.timestamp()), step.low, step.high) for step in steps if step.low is not None]
-    held = [row for row in held if row[2] is not None]
+    held = [
+        (x(step.end.timestamp()), step.low, step.high)
+        for step in steps
+        if step.low is not None and step.high is not None
+    ]
     if len(held) < 2:
         return format_html_join(
             "", '<path class="axis" d="M{} {}V{}"/>', ((f"{at:.0f}", f"{y(a):.0f}", f"{y(b):.0f}") for at, a, b in held)

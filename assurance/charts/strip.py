@@ -45,8 +45,10 @@ def strip_data(rows: Sequence[tuple[str, str, Mapping[datetime, str]]], ends: Se
 
 
 def in_words(rows: Sequence[tuple[str, str, Mapping[datetime, str]]], ends: Sequence[datetime]) -> str:
-    last = ends[-1] if ends else None
-    by_state = {state: [name for _, name, states in rows if states.get(last) == state] for state in ("act", "watch")}  # type: ignore[call-overload]
+    by_state = {
+        state: [name for _, name, states in rows if ends and states.get(ends[-1]) == state]
+        for state in ("act", "watch")
+    }
     told = "; ".join(f"{state}: {', '.join(names)}" for state, names in by_state.items() if names)
     return f"States of {len(rows)} signals in {len(ends)} windows. Newest window, {told or 'nothing moved'}."
 

@@ -35,7 +35,7 @@ def brain_card(version: ModelVersion, *, dice: FindingRecord | None) -> dict[str
         "regulatory.status": _said([{"region": "EU", "status": "not placed on the market; sandbox participant"}]),
         "regulatory.risk_level": _said("moderate"),
         "use.intended_use": _said(
-            "Outlines the brain on axial T1-weighted MR slices inside a box that a technologist draws; a radiographer checks "
+            "Outlines the brain on axial T1-weighted MR slices inside a box that a technologist draws; a person checks "
             "each outline before it is used."
         ),
         "use.benefit": _said("Saves the manual outline; measured benefit is a question of the sandbox."),

@@ -22,13 +22,13 @@ Tell = Callable[[str], None]
 PROFILE = "eu-ai-act-sandbox"
 ABSENT = {  # what there is no computed proof of, with the reason that the file carries
     "performance.subgroup": "One head: there are no patient subgroups; results by scanner come with the monitoring.",
-    "dataset.partitioning": "The applicant trains nothing. Reference and monitored slices are of one head, so they share "
+    "dataset.partitioning": "The applicant trains nothing. Reference and monitored slices are of one head: they share "
     "a patient; no computed proof of separation can exist.",
 }
 WORDS = {  # evidence that is given in words; computed kinds are Findings
-    "sandbox.application": "Question: does a promptable foundation model stay accurate when a scanner's software changes, "
-    "and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched after "
-    "deployment. Eligible: provider of a system that is not on the market.",
+    "sandbox.application": "Question: does a promptable foundation model stay accurate when a scanner's software "
+    "changes, and is that seen in time without labels? Ordinary routes do not settle how a foundation model is watched "
+    "after deployment. Eligible: provider of a system that is not on the market.",
     "standards.list": "EU AI Act Articles 9, 10, 13 to 15, 57 to 60, 72; EU MDR Articles 83 to 92; ISO 14971.",
     "risk_management": "Hazard: an outline that misses brain after an acquisition change. Control: review of each one, "
     "monitoring plan with stop rule. Residual risk acceptable while every outline is reviewed.",

@@ -21,12 +21,13 @@ PATCHES = 16
 
 
 def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
-    """Area under the target while the strongest patches are taken away, random order minus the map's order.
+    """Mean score while the strongest patches are taken away, random order minus the map's order.
 
-    The area is that of the relative target (f − f_gone)/(f(x) − f_gone) over the removed share, f_gone being the target
-    when 90 % of the image is gone in random order. Removed patches (a sixteenth of the side) are filled by noisy linear
-    imputation from what is left, so that the hole's shape is no cue. Passes where it beats every one of ``orders``
-    random orders. Random orders take whole patches too: scattered single pixels would be filled in almost perfectly.
+    The score is the target's probability (for a segmentation its mean over the fixed mask), averaged over removed
+    shares of 0 to 90 % of the image, so the value is in units of probability: larger is better. Removed patches (a
+    sixteenth of the side) are filled by noisy linear imputation from what is left, so that the hole's shape is no cue.
+    Passes where it beats every one of ``orders`` random orders. Random orders take whole patches too: scattered single
+    pixels would be filled in almost perfectly, and any map would look better than chance.
 
     References
     ----------
@@ -37,9 +38,9 @@ def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
 
 
 def insertion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
-    """Area under the target while the strongest patches of the image replace its blurred copy, minus random order.
+    """Mean score while the strongest patches of the image replace its blurred copy, map's order minus random order.
 
-    Otherwise as :func:`deletion`; larger is better, passes where it beats every random order.
+    Otherwise as :func:`deletion`: larger is better, passes where it beats every random order.
 
     References
     ----------
@@ -57,14 +58,10 @@ def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
     own = patch_ranks(strength(graded.attribution, on_grid=True), patches)
     ranks = [own, *(rng.permutation(len(own)) for _ in range(orders))]
     curves = np.array([_curve(question, patches, rank, kind, rng, graded.batch) for rank in ranks])
-    start, end = (question.f_x, float(curves[1:, -1].mean()))
-    if kind == "insertion":
-        start, end = question.f_x, float(question(blurred(question.inputs))[0].detach())
-    if abs(start - end) < 1e-9:
-        raise NotComputable("no_change", "the target does not change when the image goes: no order can be judged")
+    if float(np.ptp(curves)) < 1e-9:
+        raise NotComputable("no_change", "the score does not change when the image goes: no order can be judged")
     places = np.array([0.0, *SHARES])
-    relative = (curves - end) / (start - end)
-    areas = np.trapezoid(relative, places, axis=1) / places[-1]
+    areas = np.trapezoid(curves, places, axis=1) / places[-1]
     gain = areas[0] - areas[1:] if kind == "insertion" else areas[1:] - areas[0]
     null = NullLaw(f"{orders} random orders of patches",
                    {"0.05": float(np.quantile(areas[1:], 0.05)), "0.95": float(np.quantile(areas[1:], 0.95))},
@@ -107,7 +104,7 @@ def _curve(
     whole = torch.cat([first, *steps])
     with torch.inference_mode():
         for start in range(0, len(whole), batch):
-            found += question(whole[start : start + batch]).tolist()
+            found += question.shares(whole[start : start + batch]).tolist()
     return found
 
 

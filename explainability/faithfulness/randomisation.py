@@ -14,6 +14,7 @@ from explainability.attribution.attribution import Plane
 from explainability.faithfulness.graded import Graded, answer
 
 BINS = 100
+DRAWS = 5
 
 
 def map_entropy(values: Plane, *, bins: int = BINS) -> float:
@@ -35,7 +36,7 @@ def randomisation(graded: Graded, *, seed: int = 0) -> Finding:
     Raises
     ------
     NotComputable
-        ``no_entropy`` where the map has one value only; what the method refuses about the random model's map.
+        ``no_entropy`` where the map has one value only; ``no_random_map`` where five random models have none.
 
     References
     ----------
@@ -45,11 +46,16 @@ def randomisation(graded: Graded, *, seed: int = 0) -> Finding:
     if own == 0:
         raise NotComputable("no_entropy", "the map has one value only: its entropy is 0")
     network = copy.deepcopy(graded.question.model.network)
-    redraw(list(network.modules()), seed=seed)
-    other = map_entropy(graded.again(graded.question.of(network)).grid_values)
-    value = (other - own) / own
-    return answer(graded, "randomisation", value, passed=value > 0, seed=seed,
-                  details={"entropy": own, "entropy_random": other}, parameters={"bins": BINS})  # fmt: skip
+    for attempt in range(DRAWS):
+        redraw(list(network.modules()), seed=seed + attempt)
+        try:
+            other = map_entropy(graded.again(graded.question.of(network)).grid_values)
+        except NotComputable:
+            continue  # a random model may have no map at all (every unit dead); draw another
+        value = (other - own) / own
+        return answer(graded, "randomisation", value, passed=value > 0, seed=seed + attempt,
+                      details={"entropy": own, "entropy_random": other}, parameters={"bins": BINS})  # fmt: skip
+    raise NotComputable("no_random_map", f"{DRAWS} models with random weights gave no map to compare with")
 
 
 def cascading_randomisation(graded: Graded, *, seed: int = 0, stages: int = 4, limit: float = 0.5) -> Finding:

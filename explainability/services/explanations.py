@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from assurance.evidence.errors import InvalidInput, NotComputable, Refusal, Unavailable
+from assurance.jobs import start_job
 from assurance.models import CaseFile, Deployment, Job
 from assurance.services.artefacts import read_artefact, store_artefact
 from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
@@ -21,14 +22,17 @@ from records.canonical import content_hash
 from records.services import record_event
 
 EFFORTS = ("quick", "full")
+EXPLAIN_ONE = "explainability.explain_one"
 
 
 @transaction.atomic
 def ask_explanation(
     deployment: Deployment, *, case: str, method: str, parameters: dict[str, Any] | None = None, origin: str = "",
-    by: Actor,
+    by: Actor, start: bool = True,
 ) -> Explanation:  # fmt: skip
     """The explanation of ``case`` by ``method`` for the running version: a new row, or the one that is there.
+
+    Its job is started unless ``start`` is False or one is at work on it.
 
     ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (quick or full report card). A refused one
     is queued again, since its cause may be mended by now.
@@ -63,7 +67,17 @@ def ask_explanation(
             action="explanation.ask", subject=found, by=by,
             new={"case": case, "method": method, "parameters": chosen, "origin": origin},
         )  # fmt: skip
+    if start and found.status == Explanation.Status.QUEUED and not _at_work(found):
+        found.job = start_job(
+            EXPLAIN_ONE, queue="inference", title=f"Map: {found}", arguments={"explanation_id": str(found.pk)},
+            organisation_id=found.organisation_id,
+        )  # fmt: skip
+        found.save(update_fields=("job",))
     return found
+
+
+def _at_work(explanation: Explanation) -> bool:
+    return explanation.job is not None and explanation.job.status in (Job.Status.QUEUED, Job.Status.RUNNING)
 
 
 def compute_explanation(

@@ -12,6 +12,7 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Action, may, require
@@ -24,7 +25,6 @@ from explainability.models import Explanation
 from explainability.selectors.explanations import case_explanations
 from explainability.services.explanations import ask_explanation
 from explainability.services.map_export import EXPORTS
-from explainability.tasks import start_explanation
 from explainability.views.access import case_files, deployment_of
 
 
@@ -47,6 +47,10 @@ def case_list(request: HttpRequest, slug: str) -> HttpResponse:
     images = CaseFile.objects.filter(deployment=deployment, role=CaseFile.Role.IMAGE).order_by("created_at", "pk")
     if alarm.isdigit():
         images = images.filter(case__in=counted)
+    start, end = request.GET.get("from", ""), request.GET.get("to", "")
+    for day, lookup in ((start, "facts__study_time__gte"), (end, "facts__study_time__lt")):
+        if parse_date(day or ""):
+            images = images.filter(**{lookup: day})  # ISO times sort as text
     entries = [{"file": file, **counted.get(file.case, {"maps": 0, "refused": 0, "asked": 0})} for file in images]
     entries.sort(key=lambda entry: -entry["asked"])
     page = Paginator(entries, 24).get_page(request.GET.get("page"))
@@ -56,7 +60,7 @@ def case_list(request: HttpRequest, slug: str) -> HttpResponse:
         overlays.setdefault(row.case, row)
     for entry in page:
         entry["overlay"] = overlays.get(entry["file"].case)
-    context = {"deployment": deployment, "page": page, "alarm": alarm, "caution": CAUTION}
+    context = {"deployment": deployment, "page": page, "alarm": alarm, "start": start, "end": end, "caution": CAUTION}
     return render(request, "explainability/case_list.html", context)
 
 
@@ -99,9 +103,9 @@ def ask(request: HttpRequest, slug: str, case: str) -> HttpResponse:
     except InvalidInput as refusal:
         messages.error(request, refusal.message)
     else:
-        job = start_explanation(found)
+        waiting = found.status in (Explanation.Status.QUEUED, Explanation.Status.RUNNING)
         messages.success(
-            request, "The map is being made; this page shows it as soon as it is there." if job else "It is there."
+            request, "The map is being made; this page shows it as soon as it is there." if waiting else "It is there."
         )
     return redirect("explainability:case", slug=slug, case=case)
 

@@ -18,5 +18,5 @@ def decile_edges(reference: Distribution, *, bins: int = 10) -> NDArray[np.float
 def smoothed_shares(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shares with half a case added to each bin, so that an empty bin has a logarithm."""
     raised = counts + 0.5
-    shares: NDArray[np.float64] = raised / raised.sum()
+    shares: NDArray[np.float64] = raised / raised.sum(axis=-1, keepdims=True)
     return shares

@@ -37,7 +37,7 @@ def g_test(
     if table.smallest_expected < SMALLEST_EXPECTED and levels == 2:
         p_value, law = fisher(table), "Fisher's exact law"
     elif table.smallest_expected < SMALLEST_EXPECTED:
-        drawn = permuted(table, g_of_counts, statistic, seed=seed)
+        drawn = permuted(table.reference, table.current, g_of_counts, statistic, seed=seed)
         p_value, law = float(drawn.p_value or 1.0), drawn.law
         limits = {level: drawn.quantiles[f"{level:g}"] for level in LEVELS}
     else:

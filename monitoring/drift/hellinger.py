@@ -8,7 +8,7 @@ import numpy as np
 
 from assurance.evidence.finding import Finding, NullLaw
 from monitoring.drift import thresholds
-from monitoring.drift.contingency import SMALLEST_EXPECTED, Counts, permuted, table_finding, table_of
+from monitoring.drift.contingency import Counts, few_expected, permuted, table_finding, table_of
 from monitoring.drift.null_laws import scaled_chi_square
 
 
@@ -18,15 +18,15 @@ def hellinger(
 ) -> Finding:  # fmt: skip
     """√(1 − Σ√(pq)), 0..1, over the reference's decile bins or the levels of a category.
 
-    Its square is about (1/n + 1/m)·χ²_{B−1}/8; where an expected count is below 5 the law comes from 1,999 tables with
+    Its square is about (1/n + 1/m)·χ²_{B−1}/8; where an expected count is below 50 the law comes from 1,999 tables with
     the same margins, drawn by ``seed``. Source: Hellinger (1909); Le Cam & Yang (2000) for the limit law.
     """
     table = table_of(reference, current, key="hellinger", row=thresholds.HELLINGER, bins=bins, seed=seed)
     if isinstance(table, Finding):
         return table
     value = float(hellinger_of_counts(table.reference, table.current))
-    if table.smallest_expected < SMALLEST_EXPECTED:
-        null = permuted(table, hellinger_of_counts, value, seed=seed)
+    if few_expected(table.reference, table.current):
+        null = permuted(table.reference, table.current, hellinger_of_counts, value, seed=seed)
     else:
         used = int((table.reference + table.current > 0).sum())
         square = scaled_chi_square(value**2, n=table.n, m=table.m, df=used - 1, factor=1 / 8, law="")

@@ -24,7 +24,7 @@ def total_variation(
     if isinstance(table, Finding):
         return table
     value = float(variation_of_counts(table.reference, table.current))
-    null = permuted(table, variation_of_counts, value, seed=seed)
+    null = permuted(table.reference, table.current, variation_of_counts, value, seed=seed)
     return table_finding(
         "total_variation", value, table, null=null, row=thresholds.TOTAL_VARIATION, alpha_watch=alpha_watch,
         alpha_act=alpha_act, seed=seed,

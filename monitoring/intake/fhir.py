@@ -19,6 +19,7 @@ from monitoring.intake.columns import Refused
 from monitoring.intake.dicom.structured_report import SCORE_WORDS, UNITS, slug
 
 MOST_ENTRIES = 50_000
+FRAME = {"case_id", "study_time", "label_time", "patient_id", "model_version"}
 PEOPLE = {"Practitioner", "PractitionerRole", "Organization", "CareTeam"}
 UNUSABLE = {"entered-in-error", "cancelled", "registered"}
 POSITIVE = {"present", "positive", "pos", "detected", "yes", "10828004", "52101004", "373066001", "1"}
@@ -96,6 +97,9 @@ class _Reader:
                 self._report(number, resource)
             elif resource["resourceType"] == "Patient":
                 self.found.remove("Patient resources")
+        for rows in (self.found.predictions, self.found.labels):
+            for case in [case for case, row in rows.items() if not set(row) - FRAME]:
+                del rows[case]  # every value of it was refused
         return self.found
 
     def _observation(self, number: int, resource: dict[str, Any]) -> None:

@@ -73,7 +73,8 @@ class CaseFacts:
 def case_facts(deployment: Deployment, case: str) -> CaseFacts | None:
     with connection.cursor() as cursor:
         cursor.execute(
-            'SELECT p."case", p.site, p.study_time, p.score, p.decision, p.numbers, p.levels FROM monitoring_caseplace c '
+            'SELECT p."case", p.site, p.study_time, p.score, p.decision, p.numbers, p.levels '
+            "FROM monitoring_caseplace c "
             'JOIN monitoring_prediction p USING (deployment_id, version_id, "case", study_time) '
             'WHERE c.deployment_id = %s AND c."case" = %s ORDER BY c.study_time DESC LIMIT 1',
             [deployment.pk, case],

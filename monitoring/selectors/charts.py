@@ -220,25 +220,29 @@ def contents_at(keys: Sequence[tuple[Any, str, str, str, datetime]]) -> dict[tup
     return {tuple(row[:4]): json.loads(row[4]) if isinstance(row[4], str) else row[4] for row in rows}
 
 
-def software_changes(deployment: Deployment, signals: Sequence[str]) -> list[tuple[datetime, str]]:
-    """(start of the window, what came) for each first appearance of a software version that the reference lacked."""
-    if not signals:
-        return []
+def software_changes(deployment: Deployment, *, site: str = "") -> list[tuple[datetime, str]]:
+    """(day, "B3 to B4 at south") for each update of a scanner's software that the windows found."""
     rows = _rows(
-        "SELECT window_start, signal, content->'details'->'new_levels' FROM assurance_findingrecord "
-        f"WHERE deployment_id = %s AND quantity = 'chi_square' AND signal = ANY(%s) AND stratum = '' AND {CURRENT} "
-        "ORDER BY window_start",
-        [deployment.pk, list(signals)],
+        "SELECT content->'details' FROM assurance_findingrecord WHERE deployment_id = %s "
+        f"AND quantity = 'software_update' AND (%s = '' OR stratum = %s) AND {CURRENT} ORDER BY window_start",
+        [deployment.pk, site, f"site={site}"],
     )
-    seen: set[tuple[str, str]] = set()
     found = []
-    for start, signal, levels in rows:
-        fresh = json.loads(levels) if isinstance(levels, str) else levels
-        for level in fresh or ():
-            if (signal, level) not in seen:
-                seen.add((signal, level))
-                found.append((start, str(level)))
+    for (content,) in rows:
+        one = json.loads(content) if isinstance(content, str) else content
+        day = datetime.fromisoformat(one["day"]).replace(tzinfo=UTC)
+        found.append((day, f"{one['from']} to {one['to']}" + ("" if site else f" at {one['site']}")))
     return found
+
+
+def told_beside(deployment: Deployment, *, end: datetime, quantities: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Contents of the findings of the whole window that ends at ``end`` which explain rather than measure."""
+    rows = _rows(
+        "SELECT quantity, content FROM assurance_findingrecord WHERE deployment_id = %s AND window_end = %s "
+        f"AND quantity = ANY(%s) AND stratum = '' AND {CURRENT}",
+        [deployment.pk, end, list(quantities)],
+    )
+    return {quantity: json.loads(text) if isinstance(text, str) else text for quantity, text in rows}
 
 
 def reference_values(deployment: Deployment) -> dict[str, tuple[float, float | None, float | None]]:

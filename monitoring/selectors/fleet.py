@@ -23,10 +23,14 @@ from monitoring.selectors.charts import (
     streams_named,
 )
 
-WATCHED = ("w1_sd", "chi_square", "mmd", "auroc", "dice", "sensitivity", "specificity", "volume")
+WATCHED = (
+    "w1_sd", "chi_square", "rff_mmd", "c2st", "bbsd", "auroc", "dice", "sensitivity", "specificity", "volume",
+)  # fmt: skip
 LIMITS = {
     "w1_sd": thresholds.W1_SD, "chi_square": thresholds.CRAMER_V, "psi": thresholds.PSI, "ks": thresholds.KS,
-    "js": thresholds.JS,
+    "js": thresholds.JS, "cramer_von_mises": thresholds.CRAMER_VON_MISES, "energy": thresholds.ENERGY,
+    "anderson_darling": thresholds.ANDERSON_DARLING, "hellinger": thresholds.HELLINGER,
+    "total_variation": thresholds.TOTAL_VARIATION, "g_test": thresholds.CRAMER_V, "c2st": thresholds.CLASSIFIER,
 }  # fmt: skip
 SHOWN, WINDOWS = 3, 104
 

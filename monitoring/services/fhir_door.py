@@ -65,7 +65,9 @@ def outcome_as_fhir(outcome: FhirOutcome) -> dict[str, Any]:
     told = f"{batch.accepted} predictions in, {batch.duplicates} known already, {batch.rejected} entries refused"
     if outcome.labels is not None:
         told += f"; {outcome.labels.accepted} labels in, {len(outcome.labels.refused)} refused"
-    issues = [{"severity": "information", "code": "informational", "diagnostics": f"{told}; batch {batch.pk}"}]
+    issues: list[dict[str, Any]] = [
+        {"severity": "information", "code": "informational", "diagnostics": f"{told}; batch {batch.pk}"}
+    ]
     rejects = list(batch.rejects.order_by("row").values_list("row", "code", "reason"))
     rejects += [(one.row, one.code, one.reason) for one in (outcome.labels.refused if outcome.labels else [])]
     issues += [

@@ -8,11 +8,18 @@ from monitoring.intake.formats import ENDINGS, MEDIA_TYPE, MOST_JSON_BYTES, PACK
 from monitoring.models import PredictionBatch
 from monitoring.services.dicom_door import accept_objects
 from monitoring.services.fhir_door import accept_bundle
+from monitoring.services.images import accept_image, image_type
 from monitoring.services.intake import Progress, accept_file
 
 
 def is_readable(path: Path) -> bool:
-    return _table_format(path) is not None or is_dicom(path)
+    return _table_format(path) is not None or is_dicom(path) or bool(image_type(path))
+
+
+def _measured(deployment: Deployment, path: Path) -> list[PredictionBatch]:
+    """The image is kept; the rows that its task will add are not there yet, so nothing is told of them."""
+    accept_image(deployment, path)
+    return []
 
 
 def is_fhir(path: Path) -> bool:
@@ -50,6 +57,8 @@ def ingest_file(
         with path.open("rb") as source:
             outcome = accept_objects(deployment, [source], door=door)
         return [outcome.batch] if outcome.batch else []
+    if image_type(path):
+        return _measured(deployment, path)
     if is_fhir(path):
         if path.stat().st_size > MOST_JSON_BYTES:
             raise InvalidInput("too_large", f"{path.name} has more than {MOST_JSON_BYTES} bytes: send it in parts")

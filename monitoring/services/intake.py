@@ -60,8 +60,12 @@ def accept_batch(
 def accept_columns(
     deployment: Deployment, *, pieces: Iterator[Columns], sha256: str, size: int, media_type: str, door: str,
     idempotency_key: str = "", purpose: str = "monitoring", token: ApiToken | None = None, encoding: str = "",
+    named: bool = True,
 ) -> PredictionBatch:  # fmt: skip
-    """Store chunks that some door has read already, all in one transaction or not at all."""
+    """Store chunks that some door has read already, all in one transaction or not at all.
+
+    ``named`` False: ``case_id`` holds pseudonyms already, as of a case that is stored.
+    """
     key = checked_key(deployment, idempotency_key, sha256)
     known = known_batch(deployment, key, sha256)
     if known:
@@ -78,7 +82,7 @@ def accept_columns(
             door=door, status=PredictionBatch.Status.RECEIVED, received_at=timezone.now(),
         )  # fmt: skip
         for piece in pieces:
-            _store_chunk(batch, piece)
+            _store_chunk(batch, piece, named=named)
         _finish(batch)
     return batch
 
@@ -238,13 +242,14 @@ def give_up(batch_id: uuid.UUID, reason: str) -> None:
     spool.drop(batch_id)
 
 
-def _store_chunk(batch: PredictionBatch, piece: Columns) -> None:
+def _store_chunk(batch: PredictionBatch, piece: Columns, *, named: bool = True) -> None:
     """Inside a transaction that holds the deployment's row."""
     deployment = batch.deployment
     rows = check_rows(piece, schema.expected_of(deployment))
     schema.note_columns(batch, rows)
-    cases = pseudonyms(batch.organisation_id, rows.case_id.to_pylist())
-    rows = schema.dated(deployment, rows)
+    names = rows.case_id.to_pylist()
+    cases = pseudonyms(batch.organisation_id, names) if named else names
+    rows = schema.dated(deployment, rows) if named else rows  # a stored case has its date shifted already
     patients, cases, set_aside = controls.set_aside(batch, rows, cases)
     stored = store_rows(batch, patients, cases)
     put_row_labels(deployment, cases, patients)

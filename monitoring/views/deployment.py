@@ -17,6 +17,7 @@ from assurance.charts.panel import Axis, Decor, day_start, panel, panel_data
 from assurance.charts.strip import strip, strip_data
 from assurance.models import Deployment
 from assurance.selectors.deployments import may_see_cases, visible_deployments
+from monitoring.drift.catalogue import DETECTORS
 from monitoring.models import Alarm
 from monitoring.selectors import charts
 from monitoring.selectors.charts import Step, Stream, moved_since
@@ -35,7 +36,9 @@ ACQUISITION = (
     "manufacturer", "software", "station", "kernel", "kvp", "exposure", "slice_thickness", "pixel_spacing", "grid",
     "magnetic_field", "echo_time", "repetition_time", "coil", "compression", "view", "photometric", "scanner",
 )  # fmt: skip
-STATISTICS = ("w1_sd", "ks", "psi", "js")
+STATISTICS = tuple(key for key, entry in DETECTORS.items() if "numeric" in entry.facts["signals"])
+ONE_OF_LEVELS = {key for key, entry in DETECTORS.items() if "categorical" in entry.facts["signals"]} - set(STATISTICS)
+EXPLAINS = ("software_update", "shift_kind", "drivers", "stratum")  # findings that explain others: not drawn
 SPANS = ((91, "3 months"), (182, "6 months"), (365, "1 year"), (730, "2 years"))
 
 
@@ -72,9 +75,10 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
     if newest is not None and begin is None:
         begin = newest - timedelta(days=730)
     held = charts.quantities_of(subject, stratum=stratum, newest=newest) if newest else []
-    wanted = [q for q in held if q not in STATISTICS or q == statistic]
-    if statistic not in held and "w1_sd" in held:
-        statistic, wanted = "w1_sd", [*wanted, "w1_sd"]
+    if statistic not in held or statistic not in STATISTICS:
+        statistic = "w1_sd"
+    hidden = (set(STATISTICS) - {statistic}) | (ONE_OF_LEVELS - {"chi_square", statistic}) | set(EXPLAINS)
+    wanted = [quantity for quantity in held if quantity not in hidden]
     streams = charts.streams_of(subject, stratum=stratum, quantities=wanted, start=begin, end=end) if newest else []
     alarms = alarms_of(subject)
     axis = _axis(streams)
@@ -90,12 +94,20 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
         "begin": begin, "end": end, "spans": _spans(newest), "strip": strip(rows, ends) if rows else "",
         "chart_data": {"axis": axis and [int(axis.start.timestamp()), int(axis.end.timestamp())], "panels": data,
                        "strip": strip_data(rows, ends), "stratum": stratum},
-        "sentences": story(streams, contents, most=4), "anything": bool(streams), "alarms": alarms,
+        "sentences": story(streams, contents, most=4) + _kind_of_shift(subject, newest),
+        "anything": bool(streams), "alarms": alarms,
         "cases_visible": may_see_cases(request.user, subject), "newest": newest, "jobs": open_jobs([subject])[:5],
         "views": saved_views(request.user, deployment=subject),
         "place": place_name(stratum),
     }  # fmt: skip
     return render(request, "monitoring/deployment.html", context)
+
+
+def _kind_of_shift(subject: Deployment, newest: datetime | None) -> list[str]:
+    """What kind of shift the newest window shows, in the method's own words; empty where nothing was asked."""
+    told = charts.told_beside(subject, end=newest, quantities=["shift_kind"]) if newest else {}
+    reason = (told.get("shift_kind") or {}).get("reason", "").rstrip(".")
+    return [capital(reason)] if reason else []
 
 
 def _stratum(asked: str | None, strata: Sequence[str]) -> str:
@@ -133,7 +145,7 @@ def group_of(stream: Stream) -> str:
         return "volume"
     if stream.quantity.startswith(tuple(BADGES)):
         return "estimated"
-    if stream.signal.startswith("emb") or stream.quantity in ("mmd", "c2st", "domain_auc"):
+    if stream.signal.startswith("emb"):
         return "embedding"
     bare = stream.signal.removeprefix("meta_").removeprefix("q_")
     if stream.family == "input" and bare.startswith(ACQUISITION):
@@ -144,8 +156,9 @@ def group_of(stream: Stream) -> str:
 def _groups(
     subject: Deployment, streams: Sequence[Stream], axis: Axis, alarms: Sequence[Alarm]
 ) -> tuple[list[tuple[str, str, list[Panel]]], dict[str, Any]]:
-    software = [one.signal for one in streams if "software" in one.signal and one.quantity == "chi_square"]
-    changes = [(at, level, "software") for at, level in charts.software_changes(subject, software)]
+    stratum = streams[0].stratum
+    site = stratum.removeprefix("site=") if stratum.startswith("site=") and ";" not in stratum else ""
+    changes = [(at, told, "software") for at, told in charts.software_changes(subject, site=site)]
     references = charts.reference_values(subject) if any(one.family == "performance" for one in streams) else {}
     plan = plan_of(subject)
     declared = plan.content.get("limits", {}) if plan else {}

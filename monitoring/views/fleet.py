@@ -5,9 +5,11 @@ from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
 
+from accounts.models import Organisation
+from accounts.permissions import memberships
 from assurance.charts.small import sparkline
 from assurance.evidence.finding import State
 from assurance.models import Deployment
@@ -44,7 +46,12 @@ class Row:
 
 @login_required
 def fleet(request: HttpRequest) -> HttpResponse:
-    """``?state=`` and ``?q=`` narrow the rows; the figures above always count the whole fleet."""
+    """``?state=`` and ``?q=`` narrow the rows; the figures above always count the whole fleet.
+
+    A regulator watches no deployment, so the inbox of submissions is its first page.
+    """
+    if {membership.organisation.kind for membership in memberships(request.user)} == {Organisation.Kind.REGULATOR}:
+        return redirect("assurance:submission_list")
     found = overviews(list(visible_deployments(request.user)))
     counts = {state.value: sum(one.state == state for one in found) for state in State}
     state, words = request.GET.get("state", ""), request.GET.get("q", "").strip().lower()

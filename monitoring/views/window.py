@@ -18,6 +18,7 @@ from monitoring.drift.categories import CategoryState, aligned
 from monitoring.drift.distribution import distribution
 from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState, ReferenceState
+from monitoring.selectors import charts
 from monitoring.words import capital, name_of, place_name, signal_name
 
 BINS, MOST_LEVELS, MOST_DRIVERS = 24, 12, 6
@@ -37,8 +38,10 @@ def window(request: HttpRequest, slug: str) -> HttpResponse:
         "deployment": subject, "signal": signal, "title": capital(signal_name(signal)) or "All cases",
         "place": place_name(stratum), "stratum": stratum, "end": end, "rows": here,
         "start": max((row.window_start for row in here if row.window_start), default=None),
-        "names": {row.pk: name_of(row.quantity) for row in here}, "drivers": _drivers(rows, signal),
+        "drivers": _drivers(rows, signal),
         "cases_visible": may_see_cases(request.user, subject),
+        "ranked": _ranked(subject, end) if end and not stratum else [],
+        "told": next((told for row in here if (told := (row.content.get("details") or {}).get("words"))), ""),
     }  # fmt: skip
     if here:
         context["picture"] = _picture(subject, signal, stratum, here[0])
@@ -85,6 +88,13 @@ def _drivers(rows: Any, signal: str) -> list[tuple[str, FindingRecord]]:
     found = [row for row in rows.filter(quantity__in=("w1_sd", "chi_square")).exclude(signal=signal) if row.value]
     found.sort(key=lambda row: ({"act": 0, "watch": 1}.get(row.state, 2), -(row.value or 0.0)))
     return [(capital(signal_name(row.signal)), row) for row in found[:MOST_DRIVERS]]
+
+
+def _ranked(subject: Deployment, end: datetime) -> list[tuple[str, float]]:
+    """Features by their share in telling this window from the reference, where the plan asked for it."""
+    told = charts.told_beside(subject, end=end, quantities=["drivers"]).get("drivers") or {}
+    listed = (told.get("details") or {}).get("drivers") or []
+    return [(capital(signal_name(one["feature"])), one["share"]) for one in listed[:MOST_DRIVERS]]
 
 
 def _picture(subject: Deployment, signal: str, stratum: str, row: FindingRecord) -> Any:

@@ -169,6 +169,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     family: str
     kind: str
     finding: dict[str, Any]
+    deployment: str = ""  # its name, where the dossier speaks of several
     suppressed: str = ""
 
 

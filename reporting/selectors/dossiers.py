@@ -10,14 +10,21 @@ from assurance.services.artefacts import read_artefact
 from reporting.models import Dossier
 
 RELATED = (
-    "organisation", "deployment__organisation", "version__model__organisation", "job", "supersedes",
-)  # fmt: skip
+    "organisation",
+    "submission__regulator",
+    "deployment__organisation",
+    "version__model__organisation",
+    "job",
+    "supersedes",
+)
 
 
 def visible_dossiers(person: Person) -> "QuerySet[Dossier]":
     """Those of the person's organisations; those not internal about their deployment or device."""
     mine = organisation_ids(person)
     shared = Q(deployment__organisation_id__in=mine) | Q(version__model__organisation_id__in=mine)
+    shared |= Q(submission__deployments__organisation_id__in=mine)
+    shared |= Q(submission__regulator_id__in=mine, submission__submitted_at__isnull=False)
     shared = shared & ~Q(audience=Dossier.Audience.INTERNAL)
     return Dossier.objects.filter(Q(organisation_id__in=mine) | shared).distinct().select_related(*RELATED)
 

@@ -125,6 +125,16 @@ def intake_facts(deployment: Deployment, *, start: datetime, end: datetime) -> d
     return {"facts": facts}
 
 
+def intake_of(deployments: list[Deployment], *, start: datetime, end: datetime) -> dict[str, Any] | None:
+    """Deliveries of all deployments, each named where there are several."""
+    facts = []
+    for one in deployments:
+        found = intake_facts(one, start=start, end=end)
+        prefix = f"{one.name}: " if len(deployments) > 1 else ""
+        facts += [[f"{prefix}{name}", value] for name, value in found["facts"]] if found else []
+    return {"facts": facts} if facts else None
+
+
 def alarm_facts(deployment: Deployment, *, start: datetime, end: datetime) -> list[dict[str, Any]]:
     alarms = (
         Alarm.objects.filter(

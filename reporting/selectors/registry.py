@@ -3,6 +3,17 @@
 from typing import Any
 
 from assurance.models import Deployment, ModelVersion
+from records.models import AuditEvent
+from reporting.models import Dossier
+
+CHANGES = {  # audit actions that change what runs or how it is judged
+    "plan.freeze": "plan",
+    "reference.freeze": "reference set",
+    "deployment.update": "deployment",
+    "deployment.move": "version",
+    "version.register": "version",
+    "card.revise": "card",
+}
 
 
 def version_facts(version: ModelVersion) -> dict[str, Any]:
@@ -60,3 +71,18 @@ def deployment_facts(deployment: Deployment) -> dict[str, Any]:
 
 def site_facts(deployment: Deployment) -> list[dict[str, str]]:
     return [{"name": s.name, "code": s.code, "time_zone": s.time_zone} for s in deployment.sites.order_by("code")]
+
+
+def changes_of(dossier: Dossier) -> list[dict[str, Any]]:
+    """Recorded changes of what runs and how it is judged, within the period, from the audit trail."""
+    from reporting.selectors.trail import about
+
+    rows = AuditEvent.objects.filter(about(dossier), action__in=CHANGES, at__gte=dossier.start, at__lt=dossier.end)
+    return [
+        {
+            "at": e.at.isoformat(),
+            "word": CHANGES[e.action],
+            "reason": " ".join(filter(None, (e.subject_name, e.reason))),
+        }
+        for e in rows.order_by("pk")
+    ]

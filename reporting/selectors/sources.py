@@ -10,11 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from assurance import regulation
 from assurance.evidence.errors import Refusal
 from reporting.dossier.contents import Evidence, Identity
 from reporting.dossier.sources import Sources
 from reporting.models import Dossier
-from reporting.selectors import monitoring, registry, trail
+from reporting.selectors import explanations, governance, incidents, monitoring, registry, trail
 
 log = logging.getLogger(__name__)
 SOFTWARE = ("vigil", "django", "reportlab", "pyhanko", "numpy", "scipy", "evidently", "captum", "torch")
@@ -28,6 +29,7 @@ def gather(
     roc: list[dict[str, Any]],
     frozen_at: str,
     files: dict[str, str],
+    pictures: dict[str, bytes],
 ) -> Sources:
     absent: dict[str, tuple[str, str]] = {}
 
@@ -50,95 +52,150 @@ def gather(
             absent[name] = (nothing, owner)
         return answer
 
-    deployment, period = dossier.deployment, {"start": dossier.start, "end": dossier.end}
+    deployments, submission, period = (
+        dossier.deployments(),
+        dossier.submission,
+        {"start": dossier.start, "end": dossier.end},
+    )
+    several = len(deployments) > 1
+
+    def each(question: Callable[..., list[dict[str, Any]]], name: str, **span: Any) -> list[dict[str, Any]]:
+        """The rows of every deployment; where there are several, ``name`` of each row says whose it is."""
+        rows = []
+        for one in deployments:
+            found = question(one, **span)
+            rows += [{**row, name: f"{one.name}: {row[name]}"} for row in found] if several else found
+        return rows
+
+    hospital, developer = "the hospital", "the developer"
     here: dict[str, Any] = {}
-    if deployment is not None:
+    if deployments:
+        first = deployments[0]
         here = {
             "deployment": ask(
-                "deployment",
-                lambda: registry.deployment_facts(deployment),
-                None,
-                owner="the hospital",
-                nothing="No deployment.",
+                "deployment", lambda: registry.deployment_facts(first), None, owner=hospital, nothing="No deployment."
             ),
             "sites": ask(
-                "sites", lambda: registry.site_facts(deployment), [], owner="the hospital", nothing="No site is named."
+                "sites", lambda: each(registry.site_facts, "name"), [], owner=hospital, nothing="No site is named."
             ),
             "plan": ask(
                 "plan",
-                lambda: monitoring.plan_facts(deployment),
+                lambda: next(filter(None, map(monitoring.plan_facts, deployments)), None),
                 None,
-                owner="the hospital",
+                owner=hospital,
                 nothing="No monitoring plan is frozen.",
             ),
             "references": ask(
                 "references",
-                lambda: monitoring.reference_facts(deployment),
+                lambda: each(monitoring.reference_facts, "name"),
                 [],
-                owner="the developer",
+                owner=developer,
                 nothing="No reference set is frozen.",
             ),
             "windows": ask(
                 "windows",
-                lambda: monitoring.window_facts(deployment, **period),
+                lambda: each(monitoring.window_facts, "start", **period),
                 [],
-                owner="the hospital",
+                owner=hospital,
                 nothing="No window was computed.",
             ),
             "intake": ask(
                 "intake",
-                lambda: monitoring.intake_facts(deployment, **period),
+                lambda: monitoring.intake_of(deployments, **period),
                 None,
-                owner="the hospital",
+                owner=hospital,
                 nothing="No row arrived.",
             ),
             "alarms": ask(
                 "alarms",
-                lambda: monitoring.alarm_facts(deployment, **period),
+                lambda: each(monitoring.alarm_facts, "title", **period),
                 [],
-                owner="the hospital",
+                owner=hospital,
                 nothing="No alarm was open.",
             ),
+            "explanations": ask(
+                "explanations",
+                lambda: explanations.explanation_facts(dossier, pictures),
+                [],
+                owner=hospital,
+                nothing="No map was made in this period.",
+            ),
+            "incidents": ask(
+                "incidents", lambda: incidents.incident_facts(dossier), [], owner=hospital, nothing="No incident."
+            ),
         }
+    if submission is not None:
+        here |= {
+            "submission": ask(
+                "submission",
+                lambda: governance.submission_facts(submission),
+                None,
+                owner="the applicant",
+                nothing="Nothing is recorded of the submission.",
+            ),
+            "coverage": ask(
+                "coverage",
+                lambda: governance.coverage_rows(submission),
+                None,
+                owner="the applicant",
+                nothing="No framework is in scope.",
+            ),
+            "documents": ask(
+                "documents",
+                lambda: governance.filed_records(submission),
+                [],
+                owner="the applicant",
+                nothing="No record is filed.",
+            ),
+        }
+    else:
+        absent["submission"] = ("This dossier is not part of a submission.", "the developer")
+        absent["coverage"] = ("Coverage is computed for submissions; this dossier belongs to none.", "the developer")
     return Sources(
         identity=identity(dossier, frozen_at=frozen_at),
         evidence=evidence,
         version=registry.version_facts(dossier.version),
         lineage=registry.lineage(dossier.version),
-        signatures=ask(
-            "signatures",
-            lambda: trail.signatures_on(dossier),
+        card=ask(
+            "card", lambda: governance.card_fields(dossier), None, owner=developer, nothing="No card revision exists."
+        ),
+        changes=ask(
+            "changes",
+            lambda: registry.changes_of(dossier),
             [],
-            owner="the developer",
-            nothing="No record is signed.",
+            owner=developer,
+            nothing="No change was recorded in the period.",
+        ),
+        signatures=ask(
+            "signatures", lambda: trail.signatures_on(dossier), [], owner=developer, nothing="No record is signed."
         ),
         trail=ask("trail", lambda: trail.trail_head(dossier), {}, owner="the operator", nothing="The trail is empty."),
         previous=ask("previous", lambda: _previous(dossier, evidence), None, owner="", nothing="No earlier dossier."),
         reliability=reliability,
         roc=roc,
         files=files,
-        kind_titles=kind_titles(),
+        kind_titles={key: kind.title for key, kind in regulation.catalogue().kinds.items()},
         absent=absent,
         **here,
     )
 
 
 def identity(dossier: Dossier, *, frozen_at: str) -> Identity:
-    deployment = dossier.deployment
+    deployments, submission, version = dossier.deployments(), dossier.submission, dossier.version
     return Identity(
         number=dossier.number,
         title=dossier.title,
         purpose=dossier.purpose,
         audience=dossier.audience,  # type: ignore[arg-type]
-        programme="",
-        submission="",
-        submission_state="",
-        deployment=deployment.name if deployment else "",
-        organisation=deployment.organisation.name if deployment else "",
-        developer=dossier.version.model.organisation.name,
-        model=dossier.version.model.name,
-        version=dossier.version.version,
-        weights_sha256=dossier.version.weights_sha256,
+        programme=governance.programme_of(submission) if submission else "",
+        submission=str(submission) if submission else "",
+        submission_state=submission.state.replace("_", " ") if submission else "",
+        deployment=", ".join(one.name for one in deployments),
+        organisation=", ".join(sorted({one.organisation.name for one in deployments})),
+        developer=version.model.organisation.name,
+        model=version.model.name,
+        version=version.version,
+        weights_sha256=version.weights_sha256,
         start=dossier.start.isoformat(),
         end=dossier.end.isoformat(),
         frozen_at=frozen_at,
@@ -151,14 +208,6 @@ def identity(dossier: Dossier, *, frozen_at: str) -> Identity:
 
 def software() -> dict[str, str]:
     return {name: installed_version(name) for name in SOFTWARE}
-
-
-def kind_titles() -> dict[str, str]:
-    import yaml
-
-    path = settings.BASE_DIR / "assurance" / "data" / "regulation" / "evidence_kinds.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return {entry["id"]: entry["title"] for entry in content["evidence_kinds"]}
 
 
 def _previous(dossier: Dossier, evidence: tuple[Evidence, ...]) -> dict[str, Any] | None:

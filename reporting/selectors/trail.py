@@ -16,15 +16,13 @@ def subjects(dossier: Dossier) -> list[models.Model]:
     found: list[models.Model] = [dossier]
     if dossier.audience == Dossier.Audience.PUBLIC:
         return found
-    found += [dossier.version, dossier.version.model]
-    if dossier.deployment is not None:
-        found.append(dossier.deployment)
-        found += list(MonitoringPlan.objects.filter(deployment=dossier.deployment))
-        found += list(ReferenceSet.objects.filter(deployment=dossier.deployment))
+    found += [dossier.version, dossier.version.model, *([dossier.submission] if dossier.submission else [])]
+    for deployment in dossier.deployments():
+        found.append(deployment)
+        found += list(MonitoringPlan.objects.filter(deployment=deployment))
+        found += list(ReferenceSet.objects.filter(deployment=deployment))
         found += list(
-            Alarm.objects.filter(
-                deployment=dossier.deployment, window_start__lt=dossier.end, last_window_end__gt=dossier.start
-            )
+            Alarm.objects.filter(deployment=deployment, window_start__lt=dossier.end, last_window_end__gt=dossier.start)
         )
     return found
 
@@ -33,16 +31,21 @@ def trail_of(dossier: Dossier) -> dict[str, Any]:
     return export_trail(subjects(dossier))
 
 
+def about(dossier: Dossier) -> models.Q:
+    """Events and signatures of the dossier's subjects."""
+    found = models.Q(pk__in=[])
+    for subject in subjects(dossier):
+        found |= models.Q(subject_kind=subject._meta.label_lower, subject_id=str(subject.pk))
+    return found
+
+
 def trail_head(dossier: Dossier) -> dict[str, Any]:
     """Where the chain stood at freezing."""
     last = AuditLink.objects.order_by("-position").first()
     if last is None:
         return {}
-    about = models.Q(pk__in=[])
-    for subject in subjects(dossier):
-        about |= models.Q(subject_kind=subject._meta.label_lower, subject_id=str(subject.pk))
     return {
-        "events": AuditEvent.objects.filter(about).count(),
+        "events": AuditEvent.objects.filter(about(dossier)).count(),
         "position": last.position,
         "sha256": last.sha256,
         "key_id": keys.key_id(),
@@ -51,9 +54,6 @@ def trail_head(dossier: Dossier) -> dict[str, Any]:
 
 def signatures_on(dossier: Dossier) -> list[dict[str, Any]]:
     """Electronic signatures on the records that the dossier cites."""
-    about = models.Q(pk__in=[])
-    for subject in subjects(dossier)[1:]:
-        about |= models.Q(subject_kind=subject._meta.label_lower, subject_id=str(subject.pk))
     return [
         {
             "name": s.printed_name,
@@ -62,5 +62,5 @@ def signatures_on(dossier: Dossier) -> list[dict[str, Any]]:
             "at": s.signed_at.isoformat(),
             "content_sha256": s.content_sha256,
         }
-        for s in Signature.objects.filter(about)
+        for s in Signature.objects.filter(about(dossier))
     ]

@@ -27,6 +27,7 @@ from reporting.dossier.contents import freeze, thaw
 from reporting.dossier.exchange import fhir_bundle, ro_crate
 from reporting.dossier.pdf.document import render
 from reporting.models import Dossier
+from reporting.selectors import governance
 from reporting.selectors.findings import evidence_of
 from reporting.selectors.labelled import labelled_cases
 from reporting.selectors.sources import gather
@@ -68,7 +69,7 @@ def run_build(dossier: Dossier, *, job: Job | None = None) -> Dossier:
 
 def readable(dossier: Dossier) -> list[int]:
     """The organisations whose rows the build reads and writes: the hospital's cases, its makers' files."""
-    return sorted({dossier.organisation_id, *([dossier.deployment.organisation_id] if dossier.deployment else [])})
+    return sorted({dossier.organisation_id, *(one.organisation_id for one in dossier.deployments())})
 
 
 def _store(dossier: Dossier, content: bytes, path: str) -> Artefact:
@@ -82,25 +83,34 @@ def _store(dossier: Dossier, content: bytes, path: str) -> Artefact:
 
 def _freeze(dossier: Dossier, say: Say) -> None:
     say(2, "Evaluating labelled cases")
-    cases = None
-    if dossier.deployment is not None:
-        cases = labelled_cases(dossier.deployment, start=dossier.start, end=dossier.end)
-    records = evaluation.evaluate(dossier, cases) if cases else []
+    deployments = dossier.deployments()
+    cases, diagrams, curves = {}, [], []
+    for one in deployments:
+        found = labelled_cases(one, start=dossier.start, end=dossier.end)
+        cases[one.name] = found
+        records = evaluation.evaluate(dossier, one, found)
+        where = f", {one.name}" if len(deployments) > 1 else ""
+        diagrams += evaluation.reliability_diagrams(found, records, where=where)
+        curves += evaluation.roc_curves(found, records, threshold=evaluation.threshold_of(dossier), where=where)
     say(15, "Gathering findings and records")
-    evidence = evidence_of(deployment=dossier.deployment, version=dossier.version, start=dossier.start, end=dossier.end)
+    evidence = evidence_of(deployments=deployments, version=dossier.version, start=dossier.start, end=dossier.end)
     frozen_at = database_now()
+    pictures: dict[str, bytes] = {}
     sources = gather(
         dossier,
         evidence=evidence,
         frozen_at=frozen_at.isoformat(),
         files={},
-        reliability=evaluation.reliability_diagrams(cases, records) if cases else [],
-        roc=evaluation.roc_curves(cases, records, threshold=evaluation.threshold_of(dossier)) if cases else [],
+        pictures=pictures,
+        reliability=diagrams,
+        roc=curves,
     )
     say(30, "Summaries for computing again")
     summaries = recompute_inputs(dossier, evidence, cases)
     say(40, "Sections, figures and evidence files")
-    contents, files = evidence_files(sources, summaries, salt=dossier.salt)
+    contents, files = evidence_files(
+        sources, summaries, salt=dossier.salt, pictures=pictures, chai=governance.chai_card(dossier)
+    )
     stored = {path: _store(dossier, content, path).sha256 for path, content in files.items()}
     content = freeze(contents)
     with transaction.atomic():

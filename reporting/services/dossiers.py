@@ -14,7 +14,7 @@ from accounts.row_security import seeing
 from accounts.signing import sign as sign_record
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.jobs import start_job
-from assurance.models import Deployment, Model, ModelVersion
+from assurance.models import Deployment, ModelVersion, Submission
 from assurance.services.artefacts import read_artefact, store_artefact
 from records.actor import Actor
 from records.models import Signature
@@ -31,7 +31,7 @@ LONGEST_DAYS = 3660
 @transaction.atomic
 def build_dossier(
     *,
-    submission: Model | None = None,
+    submission: Submission | None = None,
     deployment: Deployment | None = None,
     version: ModelVersion | None = None,
     start: datetime,
@@ -48,11 +48,7 @@ def build_dossier(
     InvalidInput
         ``no_subject``, ``unknown_audience``, ``bad_period``: the message names the value and what is allowed.
     """
-    if submission is not None:
-        raise InvalidInput(
-            "no_subject", "submission: this instance has no submissions yet; give a deployment or a version"
-        )
-    version = version or (deployment.version if deployment else None)
+    version = version or (submission.version if submission else deployment.version if deployment else None)
     if version is None:
         raise InvalidInput("no_subject", "give a submission, a deployment or a model version that the dossier is about")
     if audience not in Dossier.Audience.values:
@@ -60,9 +56,11 @@ def build_dossier(
             "unknown_audience", f"audience {audience!r}: choose one of {', '.join(Dossier.Audience.values)}"
         )
     check_period(start, end)
-    owner = by.organisation_id or (deployment.organisation_id if deployment else version.model.organisation_id)
+    subject_owner = submission or deployment or version.model
+    owner = by.organisation_id or subject_owner.organisation_id
     earlier = (
         Dossier.objects.filter(
+            submission=submission,
             deployment=deployment,
             version__model=version.model,
             audience=audience,
@@ -74,10 +72,11 @@ def build_dossier(
     )
     dossier = Dossier.objects.create(
         number=_next_number(),
-        title=(title or _title(version, deployment))[:200],
+        title=(title or _title(version, deployment, submission))[:200],
         purpose=(purpose or "Evidence for review")[:200],
         audience=audience,
         organisation_id=owner,
+        submission=submission,
         deployment=deployment,
         version=version,
         start=start,
@@ -97,6 +96,7 @@ def build_dossier(
             "end": end,
             "version": str(version),
             "deployment": deployment.pk if deployment else None,
+            "submission": submission.pk if submission else None,
             "supersedes": earlier.number if earlier else None,
         },
     )
@@ -142,7 +142,9 @@ def _next_number() -> str:
     return f"{start}{int(last.removeprefix(start)) + 1 if last else 1:04d}"
 
 
-def _title(version: ModelVersion, deployment: Deployment | None) -> str:
+def _title(version: ModelVersion, deployment: Deployment | None, submission: Submission | None) -> str:
+    if submission is not None:
+        return submission.title
     return f"{version.model.name} {version.version}" + (f", {deployment.name}" if deployment else "")
 
 

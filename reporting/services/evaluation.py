@@ -10,7 +10,7 @@ import numpy as np
 from assurance.evidence.finding import Window
 from assurance.metrics.performance import performance_findings, reliability
 from assurance.metrics.prediction_table import PredictionTable, prediction_table
-from assurance.models import FindingRecord
+from assurance.models import Deployment, FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.plan import read_plan
 from monitoring.services.plans import plan_of
@@ -24,10 +24,9 @@ ROLE = "period of the dossier"
 REPLICATES = 400
 
 
-def evaluate(dossier: Dossier, cases: LabelledCases) -> list[FindingRecord]:
+def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> list[FindingRecord]:
     """Store the performance of ``cases`` as Findings of the dossier's period. The same cases again add no row."""
-    deployment = dossier.deployment
-    if deployment is None or not cases.n:
+    if not cases.n:
         return []
     plan, reference = plan_of(deployment), reference_of(deployment)
     limits = read_plan(plan.content).limits if plan else {}
@@ -54,7 +53,9 @@ def evaluate(dossier: Dossier, cases: LabelledCases) -> list[FindingRecord]:
     ]
 
 
-def reliability_diagrams(cases: LabelledCases, records: list[FindingRecord]) -> list[dict[str, Any]]:
+def reliability_diagrams(
+    cases: LabelledCases, records: list[FindingRecord], *, where: str = ""
+) -> list[dict[str, Any]]:
     if not cases.n or cases.scores.min() < 0 or cases.scores.max() > 1:
         return []
     cited = [
@@ -75,7 +76,7 @@ def reliability_diagrams(cases: LabelledCases, records: list[FindingRecord]) -> 
         )
         diagrams.append(
             {
-                "title": f"Reliability of the score{f' of {name}' if name else ''}",
+                "title": f"Reliability of the score{f' of {name}' if name else ''}{where}",
                 "text": text,
                 "data": {"bins": points},
                 "evidence": cited,
@@ -84,7 +85,9 @@ def reliability_diagrams(cases: LabelledCases, records: list[FindingRecord]) -> 
     return diagrams
 
 
-def roc_curves(cases: LabelledCases, records: list[FindingRecord], *, threshold: float) -> list[dict[str, Any]]:
+def roc_curves(
+    cases: LabelledCases, records: list[FindingRecord], *, threshold: float, where: str = ""
+) -> list[dict[str, Any]]:
     """One chart: all cases, then the sites with cases of both classes."""
     if not cases.n or len(set(cases.labels.tolist())) < 2:
         return []
@@ -113,7 +116,7 @@ def roc_curves(cases: LabelledCases, records: list[FindingRecord], *, threshold:
     text = f"{cases.n:,} labelled cases. The square is the operating point in use."
     return [
         {
-            "title": "ROC curve of the period",
+            "title": f"ROC curve of the period{where}",
             "text": text,
             "data": {"curves": curves, "marks": [mark]},
             "evidence": cited,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from reporting.dossier.bundle import indented
 from reporting.dossier.charts.catalogue import draw
 from reporting.dossier.charts.png import png
 from reporting.dossier.charts.svg import svg
-from reporting.dossier.contents import Contents, Evidence
+from reporting.dossier.contents import Contents, Evidence, Picture
 from reporting.dossier.exchange import chai_xml, ml_bom
 from reporting.dossier.pdf.looks import WIDTH
 from reporting.dossier.recompute import README
@@ -26,8 +28,19 @@ from reporting.dossier.redaction import SMALL_CELL
 from reporting.dossier.sources import Sources
 
 
-def evidence_files(sources: Sources, summaries: dict[str, Any], *, salt: str) -> tuple[Contents, dict[str, bytes]]:
-    """The contents of the sources' audience, and the files by path that their ``files`` names."""
+def evidence_files(
+    sources: Sources,
+    summaries: dict[str, Any],
+    *,
+    salt: str,
+    pictures: Mapping[str, bytes] = MappingProxyType({}),
+    chai: bytes | None = None,
+) -> tuple[Contents, dict[str, bytes]]:
+    """The contents of the sources' audience, and the files by path that their ``files`` names.
+
+    ``pictures`` are overlays by path; those that a block of this audience shows are kept. ``chai`` is the card in
+    CHAI's XML where there is one; without it what the registry knows is written.
+    """
     draft = assemble(sources, salt=salt)
     public = draft.identity.audience == "public"
     files: dict[str, bytes] = {}
@@ -35,10 +48,12 @@ def evidence_files(sources: Sources, summaries: dict[str, Any], *, salt: str) ->
         picture = draw(figure.chart, figure.data, width=WIDTH)
         files[f"figures/{figure.id}.svg"] = svg(picture, title=figure.title)
         files[f"figures/{figure.id}.png"] = png(picture)
+    shown = {b.file for section in draft.sections for b in section.blocks if isinstance(b, Picture)}
+    files |= {path: content for path, content in pictures.items() if path in shown}
     rows = [draft.evidence[key] for key in sorted(draft.evidence)]
     files["findings.json"] = indented([msgspec.to_builtins(row) for row in rows])
     files["findings.parquet"] = _parquet(rows)
-    files["model-card.xml"] = chai_of(sources)
+    files["model-card.xml"] = chai or chai_of(sources)
     files["ml-bom.json"] = indented(ml_bom(draft, sources))
     files["coverage.json"] = indented(
         {"frameworks": sources.coverage or [], "absent": sources.absent.get("coverage", ["", ""])[0]}

@@ -21,8 +21,13 @@ from reporting.selectors.labelled import LabelledCases, labelled_cases
 COMPARED = ("w1_sd", "ks", "psi", "js", "chi_square")
 
 
-def recompute_inputs(dossier: Dossier, evidence: tuple[Evidence, ...], cases: LabelledCases | None) -> dict[str, Any]:
-    """``references``, ``comparisons``, ``days`` and ``rankings``; see ``recompute/README.md`` in the bundle."""
+def recompute_inputs(
+    dossier: Dossier, evidence: tuple[Evidence, ...], cases: dict[str, LabelledCases]
+) -> dict[str, Any]:
+    """``references``, ``comparisons``, ``days`` and ``rankings``; see ``recompute/README.md`` in the bundle.
+
+    ``cases`` are the labelled cases of the period by deployment name.
+    """
     made: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -31,18 +36,25 @@ def recompute_inputs(dossier: Dossier, evidence: tuple[Evidence, ...], cases: La
         "days": [],
         "rankings": [],
     }
-    deployment = dossier.deployment
-    if deployment is None:
-        return made
+    deployments = dossier.deployments()
+    for deployment in deployments:
+        own = tuple(e for e in evidence if e.deployment in ("", deployment.name))
+        _comparisons(dossier, deployment, own, made)
+        made["rankings"] += _rankings(dossier, deployment, own, cases.get(deployment.name))
+    return made
+
+
+def _comparisons(
+    dossier: Dossier, deployment: Deployment, evidence: tuple[Evidence, ...], made: dict[str, Any]
+) -> None:
     wanted = _wanted(evidence)
-    references = {
-        f"{r.name} {r.sha256[:12]}": r
-        for r in ReferenceSet.objects.filter(deployment=deployment, version=dossier.version)
-    }
+    sets = ReferenceSet.objects.filter(deployment=deployment, version=dossier.version)
+    references = {f"{r.name} {r.sha256[:12]}": r for r in sets}
     day_rows = _days(dossier, deployment, made)
-    for run in WindowRun.objects.filter(
+    runs = WindowRun.objects.filter(
         deployment=deployment, version=dossier.version, start__lt=dossier.end.date(), end__gt=dossier.start.date()
-    ):
+    )
+    for run in runs:
         span = Span(run.start, run.end)
         states = inputs.window_states(deployment, span).states
         for (stratum, signal), state in sorted(states.items(), key=lambda pair: pair[0]):
@@ -64,8 +76,6 @@ def recompute_inputs(dossier: Dossier, evidence: tuple[Evidence, ...], cases: La
                         "days": _places(day_rows, span, stratum, signal) if plain["kind"] != "masses" else None,
                     }
                 )
-    made["rankings"] = _rankings(dossier, deployment, evidence, cases)
-    return made
 
 
 def _wanted(evidence: tuple[Evidence, ...]) -> dict[tuple[str, str, str], dict[str, list[str]]]:

@@ -16,7 +16,9 @@ from accounts.permissions import Action, may, require
 from accounts.row_security import seeing
 from accounts.signing import has_totp, signatures_of
 from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
+from assurance.models import Deployment, Submission
 from assurance.selectors.deployments import visible_deployments
+from assurance.selectors.submissions import visible_submissions
 from reporting.api import MEDIA_TYPES, file_response
 from reporting.models import Dossier
 from reporting.selectors.compare import contents_of
@@ -37,13 +39,15 @@ def dossier_list(request: HttpRequest) -> HttpResponse:
     if audience in Dossier.Audience.values:
         rows = rows.filter(audience=audience)
     deployments = [d for d in visible_deployments(request.user) if may(request.user, Action.BUILD_DOSSIER, d)]
+    submissions = [s for s in visible_submissions(request.user) if may(request.user, Action.BUILD_DOSSIER, s)]
     today = timezone.now().date()
     context = {
         "page": Paginator(rows, 30).get_page(request.GET.get("page")),
         "audience": audience,
         "audiences": Dossier.Audience.choices,
         "deployments": deployments,
-        "chosen": request.GET.get("deployment", ""),
+        "submissions": submissions,
+        "chosen": request.GET.get("about", ""),
         "end": today + timedelta(days=1),
         "start": today - timedelta(days=365),
     }
@@ -53,11 +57,17 @@ def dossier_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def dossier_build(request: HttpRequest) -> HttpResponse:
-    deployment = get_object_or_404(visible_deployments(request.user), slug=request.POST.get("deployment", ""))
-    by = require(request.user, Action.BUILD_DOSSIER, deployment, request_id=getattr(request, "request_id", ""))
+    kind, _, key = request.POST.get("subject", "").partition(":")
+    about: Deployment | Submission
+    if kind == "submission" and key.isdigit():
+        about = get_object_or_404(visible_submissions(request.user), number=int(key))
+    else:
+        about = get_object_or_404(visible_deployments(request.user), slug=key)
+    by = require(request.user, Action.BUILD_DOSSIER, about, request_id=getattr(request, "request_id", ""))
     try:
         made = services.build_dossier(
-            deployment=deployment,
+            submission=about if isinstance(about, Submission) else None,
+            deployment=about if isinstance(about, Deployment) else None,
             start=_day(request.POST.get("start", ""), "start"),
             end=_day(request.POST.get("end", ""), "end"),
             audience=request.POST.get("audience", ""),

@@ -46,7 +46,7 @@ def rows(rng, *, first, n, days, site, prefix, updated=False):
         "study_time": [time.isoformat() for time in at], "site": [site] * n, "score": scores.round(4),
         "label": truth.astype(int), "meta_sex": np.where(rng.random(n) < 0.5, "F", "M"),
         "meta_view": np.where(rng.random(n) < (0.62 if updated else 0.31), "AP", "PA"),
-        "meta_software": ["B4" if updated else "B3"] * n, "meta_age": rng.normal(58, 15, n).round(),
+        "meta_software_versions": ["B4" if updated else "B3"] * n, "meta_age": rng.normal(58, 15, n).round(),
         "q_noise_sd": (rng.normal(12, 2, n) - (3 if updated else 0)).round(3),
     }  # fmt: skip
     lines = [",".join(table)] + [",".join(str(table[name][i]) for name in table) for i in range(n)]
@@ -71,7 +71,7 @@ def watched_deployment(hospital=None, developer=None):
     freeze_reference(deployment, name="Acceptance", description="acceptance cases of both sites", by=SYSTEM)
     plan = {
         "window_days": 14, "start": BEGIN.isoformat(), "numeric": ["w1_sd", "ks"], "limits": {"auroc": 0.8},
-        "second_opinion": False,
+        "second_opinion": False, "context": False,
     }  # fmt: skip
     freeze_plan(deployment, plan, by=SYSTEM)
     for window in range(WINDOWS):

@@ -147,6 +147,14 @@ def test_a_date_is_set_only_where_the_law_names_none(deployment):
         set_due_date(opened(deployment).clocks.first(), due_at=due, reason="x", by=SYSTEM)
 
 
+def test_a_duty_that_binds_later_is_shown_as_advice_and_starts_no_clock(client, deployment):
+    incident = opened(deployment, "risk_found_by_deployer")
+    assert not incident.clocks.exists()
+    client.force_login(at_hospital(deployment))
+    assert "binding from 2028-08-02" in client.get(f"/incidents/{incident.number}").content.decode()
+    assert "binding from 2028-08-02" in client.get("/incidents/new").content.decode()
+
+
 def test_numbers_go_up_by_one(deployment):
     assert [opened(deployment).number for _ in range(3)] == [1, 2, 3]
 
@@ -188,7 +196,9 @@ def test_an_officer_opens_signs_a_report_and_closes_on_the_pages(client, deploym
         "aware_at": "2026-11-02T09:00", "time_zone": "Europe/Berlin", "frameworks": ["cfr-803"], "is_device": "on",
     })  # fmt: skip
     assert made.headers["Location"] == "/incidents/1"
-    assert "overdue by" in client.get("/incidents/1").content.decode()
+    first = client.get("/incidents/1").content.decode()
+    assert "overdue by" in first
+    assert "2026-11-02 09:00 Europe/Berlin" in first
     assert "Missed finding" in client.get("/incidents").content.decode()
     clock = Incident.objects.get().clocks.get(duty="dl-us-fac-death")
     address = f"/incidents/1/clocks/{clock.pk}/report"

@@ -141,11 +141,11 @@ def test_work_that_was_interrupted_goes_on_where_it_stopped(deployment, large, m
     batch = receive(deployment, HEADER + lines(0, 200) + "bad,never,0.5,PA,1\n" + lines(200, 300))
     store, seen = intake._store_chunk, []
 
-    def killed_in_the_third(batch, piece):
+    def killed_in_the_third(batch, piece, **options):
         seen.append(piece.n_sent)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        store(batch, piece)
+        store(batch, piece, **options)
 
     monkeypatch.setattr(intake, "_store_chunk", killed_in_the_third)
     with pytest.raises(KeyboardInterrupt):
@@ -362,3 +362,37 @@ def test_what_is_kept_is_dropped_when_nothing_came_of_it(deployment, large):
     assert kept_files(large) == []
     with pytest.raises(Unavailable, match="is not there"), spool.opened(PredictionBatch().pk, sha256=""):
         pass
+
+
+def test_images_named_by_their_case_are_measured_once_and_join_its_row(deployment, large, tmp_path):
+    import nibabel
+    import numpy as np
+    from PIL import Image
+
+    from monitoring.intake.image_quality import quality_panel
+    from monitoring.services.files import ingest_file
+    from monitoring.services.images import measure_case_image
+
+    work_through(receive(deployment, HEADER + lines(0, 2)).pk)
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (40, 50), dtype=np.uint8)
+    Image.fromarray(grey).save(tmp_path / "c0.png")
+    volume = rng.normal(100, 5, (20, 24, 6)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "c1.nii.gz")
+    for name in ("c0.png", "c1.nii.gz"):
+        ingest_file(deployment, tmp_path / name)
+    jobs = Job.objects.filter(task="monitoring.measure_case_image", queue="ingest").order_by("queued_at")
+    batches = [measure_case_image(job.arguments["case_file_id"]) for job in jobs]
+    assert [batch.corrected for batch in batches] == [1, 1]
+    assert measure_case_image(jobs[0].arguments["case_file_id"]).pk == batches[0].pk
+    place = deployment.signals.get(name="q_mean").position
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT numbers[%s], score FROM monitoring_prediction ORDER BY 1", [place + 1])
+        found = cursor.fetchall()
+    assert [score for _, score in found] == [0.5, 0.5]
+    assert sorted(value for value, _ in found) == pytest.approx(
+        sorted([quality_panel(grey)["q_mean"], float(volume.mean(dtype=np.float64))]), rel=1e-6
+    )
+    (tmp_path / "unknown.png").write_bytes((tmp_path / "c0.png").read_bytes())
+    with pytest.raises(InvalidInput, match="no prediction of case 'unknown' is in"):
+        ingest_file(deployment, tmp_path / "unknown.png")

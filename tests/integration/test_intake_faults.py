@@ -5,10 +5,12 @@ One instance of its own: PostgreSQL, Valkey, web process and ingest worker, each
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -33,6 +35,14 @@ deployment.sites.add(SiteFactory(organisation=deployment.organisation, code="nor
 lead = MembershipFactory(organisation=deployment.organisation, role=Role.HOSPITAL_QA).person
 secret = issue_token(organisation=deployment.organisation, person=lead, name="x", verbs=["send_predictions"])[1]
 print(json.dumps({"id": str(deployment.pk), "token": secret}))
+"""
+MIGRATE = """
+import os
+from config import embedded
+os.environ["DATABASE_URL"] = embedded.database_url(role=embedded.OWNER)
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 """
 RESEND = "import django; django.setup(); from assurance.jobs import resend_lost_jobs; print(resend_lost_jobs())"
 
@@ -103,15 +113,17 @@ class Servers:
         process.wait(30)
 
     def python(self, code):
-        answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True,
-                                timeout=120, check=False)  # fmt: skip
+        answer = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
         assert answer.returncode == 0, answer.stderr[-2000:]
         return answer.stdout.strip().splitlines()[-1] if answer.stdout.strip() else ""
 
     def http(self, path, content=None, **headers):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=content, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- the address above
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -153,15 +165,16 @@ class Servers:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory):
+def servers():
     before = os.environ.get("VIGIL_HOME")
-    found = Servers(tmp_path_factory.mktemp("faults"))
+    # Not under pytest's own folder: another run beside this one would close it to the database's user.
+    home = Path(tempfile.mkdtemp(prefix="vigil-faults-"))
+    home.chmod(0o711)
+    found = Servers(home)
     try:
         found.database()
         found.broker()
-        owner = "import os; from config import embedded; os.environ['DATABASE_URL'] = embedded.database_url(role='vigil_owner')\n"
-        found.python(owner + "import django; django.setup()\nfrom django.core.management import call_command\n"
-                     "call_command('migrate', verbosity=0)")  # fmt: skip
+        found.python(MIGRATE)
         found.access = json.loads(found.python(PREPARE))
         found.web()
         found.worker()
@@ -172,9 +185,10 @@ def servers(tmp_path_factory):
         os.environ.pop("VIGIL_HOME")
         if before is not None:
             os.environ["VIGIL_HOME"] = before
-        from config import home
+        from config import home as settings_of_home
 
-        home.secrets_of.cache_clear()
+        settings_of_home.secrets_of.cache_clear()
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def rows_of(servers, batch_id):
@@ -262,8 +276,10 @@ def test_a_disk_without_room_accepts_nothing_and_the_next_delivery_goes_in(serve
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY)); " \
             "os.execv(sys.argv[1], sys.argv[1:])"  # fmt: skip
     program = str(Path(sys.executable).parent / "granian")
-    command = [sys.executable, "-c", limit, program, "--interface", "wsgi", "--host", "127.0.0.1", "--port",
-               str(servers.port), "--workers", "1", "--blocking-threads", "2", "--no-ws", "config.wsgi:application"]  # fmt: skip
+    command = [
+        sys.executable, "-c", limit, program, "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(servers.port),
+        "--workers", "1", "--blocking-threads", "2", "--no-ws", "config.wsgi:application",
+    ]  # fmt: skip
     with (servers.home / "web-limited.log").open("ab") as log:
         servers.parts["web"] = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log,
                                                 start_new_session=True)  # fmt: skip

@@ -1,5 +1,8 @@
 """Role × action × whose object: what is expected, written as a table."""
 
+import re
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import PermissionDenied
 
@@ -70,6 +73,14 @@ def _organisation(whose, role, deployment):
 def test_the_table_names_every_role_and_every_action():
     assert set(OWN) == set(Role)
     assert {action for allowed in OWN.values() for action in allowed.split()} == {str(action) for action in Action}
+
+
+def test_the_page_for_people_shows_the_same_table():
+    page = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"\| [^|]*\(`(\w+)`\) \| ([^|]*) \|", page))
+    assert {key: set(words.replace(" ", "_").split(",_")) for key, words in shown.items()} == {
+        str(role): set(allowed.split()) for role, allowed in OWN.items()
+    }
 
 
 @pytest.mark.parametrize("role", [Role.REGULATOR_ASSESSOR, Role.REGULATOR_DECIDER, Role.REGULATOR_INTAKE])

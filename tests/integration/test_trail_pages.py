@@ -71,6 +71,7 @@ def test_who_reads_the_values_of_a_hospitals_event(client, deployment, who, stat
     assert ("too many alarms" in answer.content.decode()) is sees
     if who == "operator":  # sees that it happened, not what was written; the search tells no more
         assert "plan.set" in answer.content.decode()
+        assert "Chest at North" not in answer.content.decode()
         assert page(client, person, "?q=too+many").context["rows"] == []
         assert client.get(f"/audit/objects/assurance.deployment/{deployment.pk}.json").status_code == 404
 

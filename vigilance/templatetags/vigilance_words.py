@@ -1,5 +1,7 @@
 """Words of the deadlines catalogue on pages."""
 
+from collections.abc import Iterable
+
 from django import template
 
 register = template.Library()
@@ -9,3 +11,8 @@ register = template.Library()
 def words(key: str) -> str:
     """``user_facility`` as people say it."""
     return key.replace("_", " ")
+
+
+@register.filter
+def words_list(keys: Iterable[str]) -> str:
+    return ", ".join(words(key) for key in keys)

@@ -1,7 +1,6 @@
 """Incidents: the list by what is due next, one incident with its clocks, and opening one from an alarm."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -25,7 +24,7 @@ from vigilance.forms import BY_COUNTRY, EUROPE, IncidentForm, KindForm, ReasonFo
 from vigilance.models import Incident
 from vigilance.selectors import visible_incidents, with_clock_counts
 from vigilance.services import change_kind, close_incident, open_incident, starting_duties
-from vigilance.views.words import clock_row, clock_state, remaining
+from vigilance.views.words import binds, clock_row, clock_state, remaining
 
 
 @login_required
@@ -82,12 +81,12 @@ def incident_page(request: HttpRequest, found: Incident, *, status: int = 200, *
     alarm = Alarm.objects.select_related("finding").filter(pk=found.alarm_id).first() if found.alarm_id else None
     events = AuditEvent.objects.filter(subject_kind=Incident._meta.label_lower, subject_id=str(found.pk))
     signatures = Signature.objects.filter(pk__in=[row.clock.signature_id for row in clocks if row.clock.signature_id])
-    duties = [duty for duty in starting_duties(found.event_kind, aware_at=found.aware_at) if not duty.live]
+    duties = starting_duties(found.event_kind, aware_at=found.aware_at, later_too=True)
+    advice = [duty for duty in duties if not binds(duty, on=found.aware_at.date())]
     context = {
         "incident": found, "clocks": clocks, "alarm": alarm, "events": events.order_by("pk"),
         "kind": catalogue.event_kinds().get(found.event_kind, found.event_kind),
-        "owner": found.organisation_id in organisations, "handles": handles, "advice": duties,
-        "aware_local": found.aware_at.astimezone(ZoneInfo(found.time_zone)),
+        "owner": found.organisation_id in organisations, "handles": handles, "advice": advice,
         "signatures": [(one, None) for one in signatures],
         "kind_form": KindForm(initial={"event_kind": found.event_kind}), "close_form": ReasonForm(),
     } | forms  # fmt: skip
@@ -151,10 +150,13 @@ def _initial(request: HttpRequest, alarm: Alarm | None) -> dict[str, Any]:
     return values
 
 
-def _kinds_with_duties() -> list[tuple[str, list[Duty]]]:
+def _kinds_with_duties() -> list[tuple[str, list[tuple[Duty, bool]]]]:
     """What each kind starts, so that the judgement and its consequence stand side by side."""
     now = timezone.now()
-    return [(title, starting_duties(kind, aware_at=now)) for kind, title in catalogue.event_kinds().items()]
+    return [
+        (title, [(duty, binds(duty, on=now.date())) for duty in starting_duties(kind, aware_at=now, later_too=True)])
+        for kind, title in catalogue.event_kinds().items()
+    ]
 
 
 @login_required

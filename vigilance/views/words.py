@@ -1,11 +1,12 @@
 """How clocks are said: how long is left, and who has to report what to whom."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
 from vigilance import catalogue
+from vigilance.deadlines.duties import Duty
 from vigilance.models import ReportingClock
 
 SHORT = {"mhra": "MHRA", "fda": "FDA"}
@@ -33,6 +34,11 @@ def clock_row(clock: ReportingClock, *, organisation_ids: set[int], now: datetim
         framework=catalogue.FRAMEWORK_NAMES.get(clock.terms["framework"], clock.terms["framework"]),
         mine=bool(holders & organisation_ids),
     )  # fmt: skip
+
+
+def binds(duty: Duty, *, on: date) -> bool:
+    """True when the duty is law on that day; else it is shown as advice and starts no clock."""
+    return duty.live and (duty.applies_from is None or duty.applies_from <= on)
 
 
 def clock_state(clock: ReportingClock, *, now: datetime | None = None) -> str:

@@ -79,7 +79,7 @@ class Vigil:
         return len(self._spool.waiting())
 
     def flush(self) -> bool:
-        """Send what waits, oldest first; True when nothing is left. A refusal is set aside and does not hold the rest."""
+        """Send what waits, oldest first; True when nothing is left. A refusal is set aside and holds nothing up."""
         for path in self._spool.waiting():
             try:
                 if self._send(path) is None:

@@ -23,8 +23,8 @@ TEMPLATES = {"1500": "measurement report"}
 # Concepts that are the model's score; a percentage is brought to 0..1.
 SCORE_CODES = {("111047", "DCM"), ("111048", "DCM"), ("113011", "DCM")}
 SCORE_WORDS = re.compile(
-    r"^(ai |model |abnormality |suspicion |malignancy |finding |detection )?"
-    r"(probability|score|likelihood|confidence)( of .*| score)?$"
+    r"^((.* )?(probability|likelihood)|(ai |model |abnormality |suspicion |malignancy |finding |detection )?"
+    r"(score|confidence))( of .*| score)?$"
 )
 UNITS = {  # UCUM code -> how it ends a column's name and what it is multiplied with
     "mm": ("mm", 1.0), "cm": ("mm", 10.0), "um": ("mm", 0.001), "m": ("mm", 1000.0), "mm2": ("mm2", 1.0),

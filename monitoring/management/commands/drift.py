@@ -21,7 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--reference", type=Path, required=True, help="CSV or Parquet file that defines normal")
         parser.add_argument("--current", type=Path, required=True, help="CSV or Parquet file that is judged")
         parser.add_argument("--columns", nargs="+", help="only these columns (default: all that both files share)")
-        parser.add_argument("--method", nargs="+", metavar="KEY", help=f"only these methods: {', '.join(DETECTORS)}")
+        parser.add_argument(
+            "--method", nargs="+", metavar="KEY", help=f"instead of the defaults, these: {', '.join(DETECTORS)}"
+        )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 

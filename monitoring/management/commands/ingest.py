@@ -40,6 +40,8 @@ class Command(BaseCommand):
                 for done, file in enumerate(files, start=1):
                     bar = _Bar(self.stderr, place=f"{done}/{len(files)} {file.name}")
                     batches = ingest_file(deployment, file, purpose=purpose, progress=bar.show)
+                    if not batches:
+                        bar.kept()
                     for batch in batches:
                         outcomes.append(_plain(file, batch))
                         bar.end(batch)
@@ -67,6 +69,9 @@ class _Bar:
             filled = "#" * int(self.WIDTH * share)
             self.stream.write(f"\r[{filled:<{self.WIDTH}}] {share:4.0%} {self.place}: {step}", ending="")
             self.stream.flush()
+
+    def kept(self) -> None:
+        self.stream.write(f"{self.place}: taken, nothing new to count")
 
     def end(self, batch: PredictionBatch) -> None:
         told = [f"{batch.accepted} in", f"{batch.duplicates} known already", f"{batch.rejected} refused"]

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, close_old_connections
+from django.db import OperationalError, connection
 
 from accounts.row_security import seeing
 from assurance.evidence.errors import InvalidInput, Unavailable
@@ -78,7 +78,6 @@ class Watcher:
         try:
             if not is_readable(path):
                 raise InvalidInput("unknown_format", f"{path.name} is no file that can be taken in")
-            close_old_connections()
             with seeing([self.deployment.organisation_id]):
                 batches = ingest_file(self.deployment, path, door="folder")
         except InvalidInput as refusal:
@@ -88,6 +87,8 @@ class Watcher:
             return True
         except (Unavailable, OperationalError, OSError) as error:  # it stays where it is and is tried again
             self.say(f"{path.name}: not now, {error}")
+            if not connection.in_atomic_block:
+                connection.close()  # the database may have gone: the next look asks for a fresh connection
             return False
         self._move(path, DONE)
         for batch in batches:

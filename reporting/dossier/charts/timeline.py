@@ -37,7 +37,7 @@ def timeline(data: dict[str, Any], *, width: float, height: float = 150) -> Pict
             picture.line(
                 (area.left, y), (area.right, y), colour=colour, width=0.8, dash=(5, 2.5) if name == "watch" else (2, 2)
             )
-            picture.words(area.right, y + 2, f"{word} {data[name]:g}", anchor="end", colour=colour, size=6.3)
+            picture.words(area.left + 3, y + 2, f"{word} {data[name]:g}", colour=colour, size=6.3)
     for change in data.get("changes", []):
         x = area.x(_time(change["at"]).timestamp())
         picture.line((x, area.bottom), (x, area.top), colour=INK, width=0.7, dash=(1, 2))

@@ -184,7 +184,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         front.write_contents_numbers(canvas, self)
         canvas.beginForm("page-count", -_OF_WIDTH - 2, -4, 4, 12)
         canvas.setFillColor(looks.SOFT)
-        write(canvas, 0, 0, f" of {pages}", size=8, anchor="end")
+        write(canvas, -_OF_WIDTH, 0, f" of {pages}", size=8)
         canvas.endForm()
         canvas.settle()
         archive.settle(canvas, self.contents, self._content, self.content_sha256, self._chai_xml)
@@ -192,7 +192,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         super()._endBuild()
 
 
-_OF_WIDTH = 30.0
+_OF_WIDTH = 26.0
 
 
 def _frozen_at(iso: str) -> TimeStamp:

@@ -162,18 +162,12 @@ class Grid(Flowable):  # type: ignore[misc]
                 _state_word(canvas, x + PAD, y - PAD - 7.2, cell[0])
             else:
                 font, size = self._face(column)
-                canvas.setFillColor(SOFT if column.mono else INK)
-                at = x + wide - PAD if column.right else x + PAD
+                at, anchor = (x + wide - PAD, "end") if column.right else (x + PAD, "start")
                 for place, line in enumerate(cell):
-                    write(
-                        canvas,
-                        at,
-                        y - PAD - 7.2 - place * LEADING,
-                        line,
-                        font=font,
-                        size=size,
-                        anchor="end" if column.right else "start",
-                    )
+                    plain = column.strong and place > 0  # the name stands out, what follows it does not
+                    canvas.setFillColor(SOFT if column.mono or plain else INK)
+                    face = BODY if plain else font
+                    write(canvas, at, y - PAD - 7.2 - place * LEADING, line, font=face, size=size, anchor=anchor)
             canvas.unmark()
             x += wide
         note = self._note(row)

@@ -14,6 +14,7 @@ from reporting.dossier.pdf.flow import Box, Chart, FactLines, Opening, Overlay, 
 from reporting.dossier.pdf.grid import Grid, GridColumn, GridRow
 
 CHUNK = 40  # rows of one flowable
+SHORT_NEEDS = 250.0  # points that a short section needs under the one before it
 ReadFile = Callable[[str], bytes | None]
 RESULT_COLUMNS = (
     GridColumn("Evidence", 0.95, mono=True),
@@ -24,18 +25,46 @@ RESULT_COLUMNS = (
     GridColumn("State", 0.95, state=True),
 )
 
+GAP_COLUMNS = (GridColumn("Missing", 1.6, strong=True), GridColumn("Reason", 2.8), GridColumn("To be supplied by", 1.2))
+
 
 def section_flowables(
     section: c.Section, contents: c.Contents, document: Any, read_file: ReadFile
 ) -> Iterator[Flowable]:
-    yield PageBreak()
+    if _is_short(section):  # several of them share a page rather than leave most of it empty
+        yield CondPageBreak(SHORT_NEEDS)
+        yield Spacer(1, 22)
+    else:
+        yield PageBreak()
     yield Opening(section_key(section), f"{section.number} {section.title}", 0, document)
     yield Prose(f"Section {section.number}", looks.SECTION_NUMBER)
     yield Prose(section.title, looks.SECTION_TITLE, "H1")
     yield RuleLine()
     yield Prose(f"Filled from: {section.origin}. Evidence kinds: {', '.join(section.kinds)}.", looks.SMALL_TEXT)
+    gaps: list[c.Gap] = []
     for place, block in enumerate(section.blocks):
+        if isinstance(block, c.Gap):
+            gaps.append(block)
+            continue
+        yield from _gaps(gaps)
+        gaps = []
         yield from block_flowables(block, contents, document, f"{section_key(section)}-{place}", read_file)
+    yield from _gaps(gaps)
+
+
+def _is_short(section: c.Section) -> bool:
+    big = (c.Results, c.Figure, c.Picture, c.Heading)
+    return section.id not in ("00-cover", "22-gaps") and not any(isinstance(block, big) for block in section.blocks)
+
+
+def _gaps(gaps: list[c.Gap]) -> Iterator[Flowable]:
+    """One table for gaps that stand together, a box for a single one."""
+    if len(gaps) == 1:
+        gap = gaps[0]
+        yield Box("gap", f"Missing: {gap.subject}", f"{gap.reason} To be supplied by: {gap.owner}.")
+    elif gaps:
+        rows = [GridRow((g.subject, g.reason, g.owner)) for g in gaps]
+        yield from _grid(f"Missing here: {len(gaps)}", GAP_COLUMNS, rows, "")
 
 
 def section_key(section: c.Section) -> str:
@@ -117,7 +146,8 @@ def result_row(evidence: c.Evidence) -> GridRow:
     """One Finding in two lines: what was found, and all that is needed to believe or repeat it."""
     finding = evidence.finding
     name = numbers.words(finding["quantity"])
-    where = " · ".join(filter(None, (numbers.words(finding["signal"]), numbers.stratum(finding["stratum"]))))
+    parts = (numbers.words(finding["signal"]), numbers.stratum(finding["stratum"]), evidence.deployment)
+    where = " · ".join(filter(None, parts))
     told = [f"method {numbers.method(finding['method'])}", f"window {numbers.window(finding['window'])}"]
     reference = finding.get("reference")
     told.append(

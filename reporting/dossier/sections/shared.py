@@ -91,7 +91,7 @@ def _missing_kinds(plan: SectionPlan, sources: Sources, blocks: list[AnyBlock]) 
     already = {block.evidence_kind for block in blocks if isinstance(block, Gap)}
     missing = [kind for kind in plan.kinds if kind not in proven and kind not in already]
     for kind in missing:
-        reason = "No record of this kind was found for this version, deployment and period."
+        reason = "Nothing on record for this version and period."
         yield gap(sources.kind_title(kind), reason, plan.owner, kind)
 
 
