@@ -42,7 +42,7 @@ def card(request: HttpRequest, version_id: int) -> HttpResponse:
     if request.user.is_authenticated and visible_versions(request.user).filter(pk=version_id).exists():
         version, deployment = _version(request, version_id), _layer(request, _version(request, version_id))
         found = card_of(version, layer="local" if deployment else "developer", deployment=deployment)
-        internal = found is not None and may(request.user, Action.SEE, found)
+        internal = found is None or may(request.user, Action.SEE, found)
     elif public is not None:
         version, deployment, found, internal = public.version, None, public, False
     elif request.user.is_authenticated:

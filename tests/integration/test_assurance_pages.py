@@ -179,3 +179,46 @@ def test_a_newer_base_marks_every_descendant(client):
         assert b"Base changed." in client.get(reverse("assurance:version", args=[version.pk])).content
     for version in (base, newer, cast.version):
         assert b"Base changed." not in client.get(reverse("assurance:version", args=[version.pk])).content
+
+
+def test_a_hospital_writes_its_own_layer_and_the_developers_stays_as_it_is(client):
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    slug = cast.submission.deployments.get().slug
+    address = reverse("assurance:card_edit", args=[cast.version.pk]) + f"?deployment={slug}&section=performance"
+    client.force_login(cast.people["qa"])
+    assert b"Local validity" in client.get(address).content
+    sent = {"field": "performance.local", "status": "answered", "deployment": slug,
+            "value": "metric: sensitivity\nvalue: 0.91\ndataset: our films"}  # fmt: skip
+    assert b"Saved" in client.post(address, sent, headers={"HX-Request": "true"}).content
+    client.post(address, {"publish": "1", "reason": "local check", "deployment": slug})
+    local = ModelCard.objects.get(layer="local").latest()
+    assert local.answers["performance.local"]["value"] == [
+        {"metric": "sensitivity", "value": 0.91, "dataset": "our films"}
+    ]
+    assert ModelCard.objects.get(layer="developer").latest().number == 1
+    page = client.get(reverse("assurance:card", args=[cast.version.pk]) + f"?deployment={slug}")
+    assert b"our films" in page.content
+    client.force_login(cast.people["author"])
+    assert client.get(address).status_code == 403
+
+
+def test_a_card_prints_the_finding_it_cites_and_marks_it_when_it_is_superseded(client):
+    from assurance.services.findings import store_finding
+    from tests.sandbox import finding
+
+    cast = make_cast()
+    deployment = cast.submission.deployments.get()
+    first = finding(value=0.93)
+    record = store_finding(first, family="performance", deployment=deployment)
+    measure = [{"metric": "auroc", "dataset": "set B", "finding": record.digest}]
+    save_card(cast.version, answers=answers_for(**{"performance.internal": answered(measure)}), by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    address = pages_of(cast)["card"]
+    page = client.get(address).content.decode()
+    assert "0.93" in page and "0.91 to 0.95 (95 %, delong)" in page and record.evidence_id in page
+    assert "was superseded" not in page
+    later = store_finding(finding(value=0.8, seed=2).placed(window=first.window), family="performance",
+                          deployment=deployment)  # fmt: skip
+    page = client.get(address).content.decode()
+    assert f"was superseded by {later.evidence_id}" in page and "0.93" in page
