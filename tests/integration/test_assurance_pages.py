@@ -42,11 +42,11 @@ def seen(client, person, address):
 def test_owner_regulator_and_hospital_see_every_page_and_a_stranger_none(client):
     cast, other = make_cast(), make_cast()
     submit(cast)
-    for person in ("author", "approver", "intake", "decider", "signatory"):
+    for person in ("author", "decider", "signatory"):
         for name, address in pages_of(cast).items():
             hidden = name == "difference" and person in ("intake", "decider")  # of revisions before the file came
             assert seen(client, cast.people[person], address) == (404 if hidden else 200), (person, name)
-    for person in ("author", "intake", "signatory"):
+    for person in ("author", "intake"):
         for name, address in pages_of(cast).items():
             expected = 200 if name in ("model_list", "list") else 404
             assert seen(client, other.people[person], address) == expected, (person, name)
@@ -216,9 +216,48 @@ def test_a_card_prints_the_finding_it_cites_and_marks_it_when_it_is_superseded(c
     client.force_login(cast.people["author"])
     address = pages_of(cast)["card"]
     page = client.get(address).content.decode()
-    assert "0.93" in page and "0.91 to 0.95 (95 %, delong)" in page and record.evidence_id in page
+    assert "0.93" in page and "0.910 to 0.950 (95 %, delong)" in page and record.evidence_id in page
     assert "was superseded" not in page
     later = store_finding(finding(value=0.8, seed=2).placed(window=first.window), family="performance",
                           deployment=deployment)  # fmt: skip
     page = client.get(address).content.decode()
     assert f"was superseded by {later.evidence_id}" in page and "0.93" in page
+
+
+def test_the_difference_of_two_revisions_and_the_changes_since_signed_open_with_rows(client):
+    cast = make_cast()
+    submit(cast)
+    absent = {"status": "not_available", "reason": "withdrawn by the desk"}
+    changed = answers_for(**{"use.benefit": absent, "use.workflow": answered("Before the reader.")})
+    save_card(cast.version, answers=changed, by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    page = client.get(pages_of(cast)["difference"]).content
+    assert b"withdrawn by the desk" in page and b"Before the reader." in page and b"2 fields differ" in page
+    page = client.get(pages_of(cast)["changes"]).content
+    assert b"Approvals to renew" in page and b"Author: authorship" in page
+    page = client.get(pages_of(cast)["coverage"] + "?framework=eu-ai-act&state=stale").content
+    assert b"the card changed after revision 1" in page
+
+
+@pytest.mark.parametrize("form", ["json", "chai-v01", "chai-v02", "fhir", "hugging-face", "monai"])
+def test_a_card_goes_out_in_every_format_and_what_it_cannot_hold_is_counted(client, form):
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    address = reverse("assurance:card_export", args=[cast.version.pk, form])
+    answer = client.get(address)
+    assert answer.status_code == 200 and "attachment" in answer["Content-Disposition"]
+    left = client.get(address + "?left_out=1").json()["left_out"]
+    assert len(left) == int(answer["X-Vigil-Left-Out"]) and bool(left) == (form in ("chai-v01", "chai-v02", "monai"))
+
+
+def test_a_dangerous_card_is_refused_on_the_page_and_the_draft_stays(client):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    cast = make_cast()
+    client.force_login(cast.people["author"])
+    xxe = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><AppliedModelCard>&x;</AppliedModelCard>'
+    address = reverse("assurance:card_import", args=[cast.version.pk])
+    page = client.post(address, {"file": SimpleUploadedFile("card.xml", xxe)}, follow=True).content
+    assert b"declares a document type or entities" in page and b"root:" not in page
+    assert ModelCard.objects.get().draft == {}
