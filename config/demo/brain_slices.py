@@ -57,7 +57,8 @@ def template() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
     matter = volume("gm") + volume("wm")  # both are scaled to 0..1 in these files
     brain = matter / max(matter.max(), 1.0) > 0.5
-    upright = [np.rot90(volume("t1")[:, :, z]) for z in range(matter.shape[2])]
+    grey = volume("t1")
+    upright = [np.rot90(grey[:, :, z]) for z in range(matter.shape[2])]
     masks = [ndimage.binary_fill_holes(np.rot90(brain[:, :, z])) for z in range(matter.shape[2])]
     return np.stack(upright), np.stack(masks)
 
