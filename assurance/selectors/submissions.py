@@ -37,7 +37,7 @@ def side_for(submission: Submission, person: Person) -> str:
 
 def evidence_seen_by(submission: Submission, side: str) -> "QuerySet[EvidenceItem]":
     """All for the developer; for others what the snapshot holds and what came after it was submitted."""
-    rows = submission.evidence.filter(withdrawn_at=None).select_related("finding", "artefact", "author", "request")
+    rows = submission.evidence.filter(withdrawn_at=None).select_related("finding", "author", "request")
     if side == "developer":
         return rows
     held = [part["id"].removeprefix("item-") for part in (submission.snapshot or {}).get("evidence", [])]

@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import Organisation
-from accounts.permissions import Action, may, organisation_ids
+from accounts.permissions import Action, may, organisation_ids, require
+from accounts.row_security import seeing
 from assurance import regulation
 from assurance.evidence.errors import InvalidInput, Unavailable
-from assurance.models import Deployment, ModelVersion, Publication, Submission
+from assurance.models import Artefact, Deployment, ModelVersion, Publication, Submission
 from assurance.requirements.coverage import by_kind
 from assurance.selectors.coverage import coverage_totals
 from assurance.selectors.evidence import current_plan, pieces_of, signatures_on
@@ -27,6 +28,7 @@ from assurance.services.submission_clocks import due
 from assurance.services.submission_guards import planned_end
 from assurance.services.submissions import allowed_transitions, start_submission
 from assurance.views.submission_acts import ACTS
+from records.services import record_event
 
 BEFORE = ("t01", "t02", "t03", "t04", "t05")
 
@@ -63,8 +65,6 @@ def _next_due(submission: Submission) -> Any:
 @login_required
 @require_POST
 def submission_start(request: HttpRequest) -> HttpResponse:
-    from accounts.permissions import require
-
     version = get_object_or_404(
         ModelVersion.objects.select_related("model__organisation"), pk=request.POST.get("version")
     )
@@ -208,13 +208,16 @@ def submission_act(request: HttpRequest, submission_id: Any) -> HttpResponse:
 
 @login_required
 def evidence_file(request: HttpRequest, submission_id: Any, item_id: int) -> HttpResponse:
-    """The bytes of a filed document, for those who see the item."""
+    """The bytes of a filed document, for those who see the item; a look from another side is in the trail."""
     found, side = _found(request, submission_id)
-    item = get_object_or_404(evidence_seen_by(found, side).exclude(artefact=None), pk=item_id)
-    from accounts.row_security import seeing
-
-    with seeing([item.artefact.organisation_id]):
-        answer = HttpResponse(read_artefact(item.artefact), content_type=item.artefact.media_type)
-    answer["Content-Disposition"] = f'attachment; filename="{item.artefact.sha256[:12]}"'
+    item = get_object_or_404(evidence_seen_by(found, side).exclude(artefact_id=None), pk=item_id)
+    parties = {found.organisation_id, *found.deployments.values_list("organisation_id", flat=True)}
+    with seeing(parties):
+        artefact = get_object_or_404(Artefact, pk=item.artefact_id)
+        answer = HttpResponse(read_artefact(artefact), content_type=artefact.media_type)
+    if side != "developer":
+        by = require(request.user, Action.SEE, found, request_id=getattr(request, "request_id", ""))
+        record_event(action="evidence.open", subject=found, by=by, new={"item": item.pk, "sha256": artefact.sha256})
+    answer["Content-Disposition"] = f'attachment; filename="{artefact.sha256[:12]}"'
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -261,3 +261,36 @@ def test_a_dangerous_card_is_refused_on_the_page_and_the_draft_stays(client):
     page = client.post(address, {"file": SimpleUploadedFile("card.xml", xxe)}, follow=True).content
     assert b"declares a document type or entities" in page and b"root:" not in page
     assert ModelCard.objects.get().draft == {}
+
+
+def test_a_regulator_reads_a_filed_document_through_row_security_and_the_look_is_in_the_trail(
+    client, settings, tmp_path
+):
+    from django.conf import settings as live
+    from django.core.files.storage import default_storage
+    from django.db import connection
+
+    from assurance.services.artefacts import store_artefact
+    from records.models import AuditEvent
+
+    cast = make_cast()
+    content = b"risk file of the test"
+    artefact = store_artefact(
+        content, organisation_id=cast.submission.organisation_id, media_type="text/plain", description="Risk file"
+    )
+    item = cast.add("benefit_risk", artefact=artefact)
+    submit(cast)
+    address = reverse("assurance:evidence_file", args=[cast.submission.pk, item.pk])
+    client.force_login(cast.people["assessor"])
+    other = make_cast()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {live.DATABASE_APP_ROLE}")
+        page = client.get(pages_of(cast)["submission"]).content.decode()
+        assert address in page
+        assert client.get(address).content == content
+        client.force_login(other.people["assessor"])
+        assert client.get(address).status_code == 404
+        cursor.execute("RESET ROLE")
+    event = AuditEvent.objects.get(action="evidence.open")
+    assert event.person_id == cast.people["assessor"].pk and event.new["sha256"] == artefact.sha256
+    default_storage.delete(f"{artefact.sha256[:2]}/{artefact.sha256[2:4]}/{artefact.sha256}")
