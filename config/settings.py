@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "accounts.sessions.SessionLimitMiddleware",
     "accounts.middleware.TenantMiddleware",
     "accounts.second_factor.SecondFactorMiddleware",
+    "accounts.viewing.ViewLogMiddleware",
     "config.time_zone.TimeZoneMiddleware",
 ]
 

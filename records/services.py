@@ -31,7 +31,7 @@ def record_event(
     """Write one event. Call it inside the transaction that makes the change; both are kept or neither is."""
     event = AuditEvent(
         at=database_now(), person_id=by.person_id, person_name=_name(by.person_id),
-        organisation_id=by.organisation_id, owner_id=_owner(subject), role=by.role, action=action,
+        organisation_id=by.organisation_id, owner_id=owner_of(subject), role=by.role, action=action,
         subject_kind=subject._meta.label_lower if subject is not None else "instance",
         subject_id=str(subject.pk) if subject is not None else "", subject_name=str(subject or "")[:200],
         old=_plain(old), new=_plain(new), reason=reason, request_id=by.request_id,
@@ -54,7 +54,7 @@ def _name(person_id: int | None) -> str:
     return str(get_user_model()._default_manager.filter(pk=person_id).values_list("name", flat=True).first() or "")
 
 
-def _owner(subject: Any) -> int | None:
+def owner_of(subject: Any) -> int | None:
     """The organisation whose object ``subject`` is, as the object itself tells it; None for the instance's own."""
     if subject is None:
         return None
@@ -66,7 +66,7 @@ def _owner(subject: Any) -> int | None:
         return int(subject.pk)
     for above in ("deployment", "submission", "card", "model", "incident"):  # children belong to their parent's owner
         if isinstance(getattr(subject, above, None), models.Model):
-            return _owner(getattr(subject, above))
+            return owner_of(getattr(subject, above))
     return None
 
 

@@ -418,7 +418,7 @@ def difftumor(folder: Path) -> Small:
     home = folder / "difftumor"
     (home / "AutoencoderModel").mkdir(parents=True)
     (home / "DiffusionModel").mkdir()
-    torch.save({"levels": 3}, home / "AutoencoderModel" / "AutoencoderModel.ckpt")
+    torch.save({"levels": 2}, home / "AutoencoderModel" / "AutoencoderModel.ckpt")
     torch.save({"ema": {}}, home / "DiffusionModel" / "liver_early.pt")
     values = np.random.default_rng(3).normal(60, 40, (96, 96, 96)).astype(np.float32)
     organ = np.zeros((96, 96, 96), dtype=np.uint8)
@@ -438,7 +438,7 @@ def synt_model_prepare(device, vqgan_ckpt="", diffusion_ckpt="", fold=0, organ="
     torch.load(diffusion_ckpt + "{}_early.pt".format(organ))
     torch.manual_seed(0)
     vqgan = VQVAE(3, 1, 1, channels=(4,) * levels, num_res_layers=1, num_res_channels=(4,) * levels,
-                  downsample_parameters=((2, 4, 1, 1),) * levels, upsample_parameters=((2, 4, 1, 1, 0),) * levels,
+                  downsample_parameters=((4, 4, 1, 0),) * levels, upsample_parameters=((4, 4, 1, 0, 0),) * levels,
                   num_embeddings=16, embedding_dim=8).to(device).eval()
     unet = DiffusionModelUNet(3, 17, 8, channels=(8, 8), attention_levels=(False, False), num_res_blocks=1,
                               norm_num_groups=4, num_head_channels=4).to(device).eval()

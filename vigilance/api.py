@@ -1,6 +1,6 @@
 """The vigilance app's HTTP interface: incidents of a deployment with their clocks, and opening one."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +33,15 @@ class ClockOut(Schema):
     overdue: bool
 
 
+class ActionOut(Schema):
+    kind: str
+    text: str
+    responsible: str
+    due_on: date
+    done_at: datetime | None
+    effect: str
+
+
 class IncidentOut(Schema):
     id: UUID
     number: int
@@ -46,6 +55,7 @@ class IncidentOut(Schema):
     status: str
     closing_reason: str
     clocks: list[ClockOut]
+    actions: list[ActionOut]
 
 
 class IncidentIn(Schema):
@@ -92,6 +102,7 @@ def _incident(one: Incident) -> dict[str, Any]:
         "event_kind": one.event_kind, "title": one.title, "description": one.description, "aware_at": one.aware_at,
         "time_zone": one.time_zone, "status": one.status, "closing_reason": one.closing_reason,
         "clocks": [_clock(clock) for clock in one.clocks.all()],
+        "actions": list(one.actions.values("kind", "text", "responsible", "due_on", "done_at", "effect")),
     }  # fmt: skip
 
 

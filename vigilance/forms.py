@@ -10,6 +10,7 @@ from django import forms
 from accounts.forms import SigningForm
 from assurance.models import Deployment
 from vigilance import catalogue
+from vigilance.models import CorrectiveAction
 
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
@@ -117,3 +118,10 @@ class KindForm(ReasonForm):
 class DueForm(ReasonForm):
     due_at = forms.DateTimeField(label="Due at", widget=MOMENT, input_formats=MOMENTS)
     field_order = ("due_at", "reason")
+
+
+class ActionForm(forms.Form):
+    kind = forms.ChoiceField(label="Kind", choices=CorrectiveAction.Kind.choices)
+    text = forms.CharField(label="What is done", widget=forms.Textarea(attrs={"rows": 2}), max_length=2000)
+    responsible = forms.CharField(label="By whom", max_length=200)
+    due_on = forms.DateField(label="Until", widget=forms.DateInput(attrs={"type": "date"}))

@@ -1,13 +1,15 @@
 """Incidents and the clocks that the law starts for them."""
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import models
 from django.utils import timezone
 
 from accounts.models import Organisation
 from assurance.models import Deployment
+from records.canonical import content_hash
+from records.models import Signature
 
 MAKER_ACTORS = ("manufacturer", "provider", "importer", "authorised_representative")
 
@@ -84,10 +86,50 @@ class ReportingClock(models.Model):
     def organisations(self) -> dict[str, set[int]]:
         return self.incident.organisations()
 
+    def covered_by(self, signature: Signature) -> bool:
+        """True while the report on record is the one that was signed."""
+        if self.reported_at is None:
+            return False
+        said = self.statement(
+            reported_at=self.reported_at, reference=self.reference, report_sha256=self.report_sha256
+        )  # fmt: skip
+        return signature.covers(content_hash(said))
+
     def statement(self, *, reported_at: datetime, reference: str, report_sha256: str) -> dict[str, object]:
         """What the reporter signs: which report went out when under which reference, and the file's hash."""
         return {
             "incident": str(self.incident_id), "number": self.incident.number, "duty": self.duty,
-            "ref": self.terms["ref"], "recipient": self.terms["recipient"], "reported_at": reported_at,
+            "ref": self.terms["ref"], "recipient": self.terms["recipient"], "reported_at": reported_at.astimezone(UTC),
             "reference": reference, "report_sha256": report_sha256,
         }  # fmt: skip
+
+
+class CorrectiveAction(models.Model):
+    """What is done so that the harm stops or does not come back, by whom, until when, and what shows that it worked."""
+
+    class Kind(models.TextChoices):
+        CONTAINMENT = "containment", "Containment"
+        CORRECTIVE = "corrective", "Corrective action"
+        PREVENTIVE = "preventive", "Preventive action"
+
+    incident = models.ForeignKey(Incident, on_delete=models.PROTECT, related_name="actions")
+    kind = models.CharField(max_length=12, choices=Kind)
+    text = models.TextField()
+    responsible = models.CharField(max_length=200, help_text="the person or department that does it")
+    due_on = models.DateField()
+    opened_at = models.DateTimeField(default=timezone.now, editable=False)
+    done_at = models.DateTimeField(null=True)
+    effect = models.TextField(blank=True, help_text="what shows that it worked")
+
+    class Meta:
+        ordering = ("due_on", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of incident {self.incident.number}"
+
+    @property
+    def overdue(self) -> bool:
+        return self.done_at is None and self.due_on < timezone.now().date()
+
+    def organisations(self) -> dict[str, set[int]]:
+        return self.incident.organisations()

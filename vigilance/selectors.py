@@ -44,7 +44,7 @@ def incidents_for(subject: Any, *, start: datetime | None = None, end: datetime 
         rows = rows.filter(aware_at__gte=start)
     if end is not None:
         rows = rows.filter(aware_at__lt=end)
-    return rows.order_by("aware_at").select_related("deployment").prefetch_related(CLOCKS)
+    return rows.order_by("aware_at").select_related("deployment").prefetch_related(CLOCKS, "actions")
 
 
 def incidents_of_alarm(alarm_id: int) -> "QuerySet[Incident]":

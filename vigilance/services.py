@@ -232,12 +232,14 @@ def set_due_date(clock: ReportingClock, *, due_at: datetime, reason: str, by: Ac
 
 @transaction.atomic
 def close_incident(incident: Incident, *, reason: str, by: Actor) -> Incident:
-    """End an incident with a reason; clocks that still run must be stopped first."""
+    """End an incident with a reason; running clocks must be stopped and open actions finished first."""
     incident = Incident.objects.select_for_update().get(pk=incident.pk)
     _still_open(incident)
     running = [clock.duty for clock in incident.clocks.all() if clock.running]
     if running:
         raise InvalidInput("clocks_running", f"reports are still due: {', '.join(running)}")
+    if incident.actions.filter(done_at=None).exists():
+        raise InvalidInput("actions_open", "corrective actions are still open: finish each and say what it did")
     if not reason.strip():
         raise InvalidInput("reason_missing", "reason is empty: say why the incident can be closed")
     incident.status, incident.closing_reason = Incident.Status.CLOSED, reason.strip()

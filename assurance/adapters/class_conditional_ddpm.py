@@ -12,7 +12,7 @@ from torch import nn
 from assurance.adapters.extras import needed
 from assurance.adapters.protocol import Array, Contract, LoadedModel, Prediction, Prompt, within_memory
 from assurance.adapters.text_to_image import weights_file
-from assurance.adapters.weights_files import file_sha256, load_strictly, read_json, read_state_dict
+from assurance.adapters.weights_files import checked_sha256, load_strictly, read_json, read_state_dict
 from assurance.evidence.errors import InvalidInput, NotComputable
 
 PACKAGED = Path(__file__).parent.parent / "data" / "models" / "pneumonia_ddpm32"
@@ -131,6 +131,6 @@ def load(weights: Path | None = None, *, sha256: str | None = None, device: str 
     steps = read_json(folder / "scheduler" / "scheduler_config.json", what="diffusers' description of the schedule")
     network = diffusers.UNet2DModel.from_config(config)
     file = weights_file(folder / "unet")
-    load_strictly(network, read_state_dict(file, sha256=sha256), what="this UNet2DModel")
+    load_strictly(network, read_state_dict(file), what="this UNet2DModel")
     scheduler = diffusers.DDIMScheduler.from_config(steps)
-    return ClassConditionalDdpm(network, scheduler, weights_sha256=file_sha256(file), device=device)
+    return ClassConditionalDdpm(network, scheduler, weights_sha256=checked_sha256(folder, sha256), device=device)

@@ -17,7 +17,7 @@ from torch import nn
 from assurance.adapters.images import checked_volume
 from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, within_memory
 from assurance.adapters.sandbox import Sandbox
-from assurance.adapters.weights_files import folder_sha256
+from assurance.adapters.weights_files import checked_sha256
 from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
 
 HOME = "VIGIL_DIFFTUMOR_HOME"
@@ -98,7 +98,7 @@ class DiffTumor(LoadedModel):
         drawn, tumour = arrays["ct"][0, 0], arrays["tumour"][0, 0] > 0
         if drawn.shape != mask.shape or tumour.shape != mask.shape or not np.isfinite(drawn).all():
             raise NotComputable("not_finite", f"the checkout gave a patch of shape {drawn.shape} that cannot be used")
-        settings = {"label": f"{organ} {size or 'early'}", "seed": seed, "network_cut": child.without_network, **facts}
+        settings = {"label": f"{organ} {size or 'early'}", "seed": seed, "isolation": child.isolation, **facts}
         image_hu = (drawn * (high - low) + low).astype(np.float32)
         return Prediction(image=image_hu, mask=tumour, settings=settings)
 
@@ -130,9 +130,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Di
     if not autoencoder.is_file() or not diffusion:
         missing = autoencoder if not autoencoder.is_file() else weights / "DiffusionModel" / "liver_early.pt"
         raise InvalidInput("no_weights", f"{missing} is not there: give a folder in the layout of MrGiovanni/DiffTumor")
-    digest = folder_sha256(weights, [autoencoder, *diffusion])
-    if sha256 is not None and digest != sha256:
-        raise InvalidInput("other_weights", f"{weights} has SHA-256 {digest[:12]}…, expected {sha256[:12]}…")
+    digest = checked_sha256(weights, sha256)
     home = Path(os.environ.get(HOME, ""))
     if not os.environ.get(HOME) or not (home / ROOM / "TumorGeneration").is_dir():
         raise Unavailable(

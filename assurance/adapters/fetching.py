@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assurance.adapters.digests import SIDECAR, file_sha256
 from assurance.adapters.official_weights import HUB, OfficialWeights, official
 from assurance.evidence.errors import InvalidInput, Unavailable
 
 PIECE = 2**20
 TIMEOUT_S = 60
 TOKEN = "HF_TOKEN"  # noqa: S105, the name of a variable
-SIDECAR = "vigil-weights.json"
 Say = Callable[[str], Any]
 
 
@@ -144,8 +144,6 @@ def _opened(url: str, *, token: str = "", note: str = "") -> Any:
 
 
 def _download(url: str, target: Path, *, name: str, expected: str, token: str, say: Say) -> Fetched:
-    from assurance.adapters.weights_files import file_sha256
-
     if target.is_file() and expected and file_sha256(target) == expected:
         say(f"{name}: there already, SHA-256 {expected}")
         return Fetched(name, url, expected, target.stat().st_size, expected)

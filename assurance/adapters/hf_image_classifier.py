@@ -15,7 +15,7 @@ from assurance.adapters.description import Description
 from assurance.adapters.extras import needed
 from assurance.adapters.monai_networks import spatial_layers
 from assurance.adapters.protocol import Array, AttentionLayer, Prompt, memory_refused
-from assurance.adapters.weights_files import file_sha256, read_json, read_state_dict, refuse_broken
+from assurance.adapters.weights_files import checked_sha256, read_json, read_state_dict, refuse_broken
 from assurance.evidence.errors import InvalidInput, NotComputable
 
 FILES = ("model.safetensors", "pytorch_model.bin")
@@ -94,7 +94,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Hf
         )
     config = _config(transformers, weights, content)
     # Read once as plain tensors, so that a pickle with code or broken weights never reach transformers.
-    refuse_broken(read_state_dict(file, sha256=sha256), what=f"this {config.model_type} classifier")
+    refuse_broken(read_state_dict(file), what=f"this {config.model_type} classifier")
     # It knows the older names of its own families, so it loads and says what did not fit.
     network, report = transformers.AutoModelForImageClassification.from_pretrained(
         weights, config=config, local_files_only=True, trust_remote_code=False, attn_implementation="eager",
@@ -110,7 +110,9 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Hf
         raise InvalidInput(
             "other_model", f"these are not weights of this {config.model_type} classifier: {'; '.join(parts)}"
         )
-    return HfImageClassifier(network, _description(weights, config), weights_sha256=file_sha256(file), device=device)
+    return HfImageClassifier(
+        network, _description(weights, config), weights_sha256=checked_sha256(weights, sha256), device=device
+    )
 
 
 def _config(transformers: Any, folder: Path, content: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assurance.adapters.catalogue import ADAPTERS
+from assurance.adapters.digests import file_sha256, folder_sha256
 from assurance.adapters.pickles import foreign_names, pickle_names
 from assurance.evidence.errors import InvalidInput
 
@@ -63,8 +64,6 @@ def inspect(path: Path) -> WeightsReport:
         return _folder(path)
     if not path.is_file():
         raise InvalidInput("no_weights", f"{path} is neither a file nor a folder")
-    from assurance.adapters.weights_files import file_sha256
-
     found = _file(path)
     return WeightsReport(**{**found.__dict__, "n_bytes": path.stat().st_size, "sha256": file_sha256(path)})
 
@@ -154,7 +153,9 @@ def matched(shapes: Shapes, path: Path) -> tuple[str, str]:
 def _folder(path: Path) -> WeightsReport:
     def report(kind: str, adapter: str, reason: str, **facts: Any) -> WeightsReport:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        return WeightsReport(str(path), kind, reason, adapter=adapter, n_bytes=size, facts=facts)
+        return WeightsReport(
+            str(path), kind, reason, adapter=adapter, n_bytes=size, sha256=folder_sha256(path), facts=facts
+        )
 
     if (path / "model_index.json").is_file():
         kind = _json(path / "model_index.json").get("_class_name", "")

@@ -27,7 +27,7 @@ from assurance.adapters.relative_distance import (
     step,
 )
 from assurance.adapters.sandbox import Sandbox
-from assurance.adapters.weights_files import file_sha256, load_strictly, read_json, read_state_dict
+from assurance.adapters.weights_files import checked_sha256, load_strictly, read_json, read_state_dict
 from assurance.evidence.errors import InvalidInput, Unavailable
 
 HOME = "VIGIL_MEDLSAM_HOME"
@@ -173,9 +173,7 @@ class CheckoutLocalizer(Localizer):
             str(name): _box_in((tuple(low), tuple(high)), zyx, volume.axes)
             for name, (low, high) in facts["boxes"].items()
         }
-        return Prediction(
-            boxes=boxes, settings={"network_cut": self.child.without_network, "checkout": facts["checkout"]}
-        )
+        return Prediction(boxes=boxes, settings={"isolation": self.child.isolation, "checkout": facts["checkout"]})
 
 
 def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Localizer:
@@ -200,7 +198,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Lo
             "and name the folder",
         )
     child = Sandbox("medlsam", setup={"configuration": str(weights.resolve())}, paths=(Path(home).resolve(),))
-    return CheckoutLocalizer(child, weights_sha256=file_sha256(weights))
+    return CheckoutLocalizer(child, weights_sha256=checked_sha256(weights, sha256))
 
 
 def _own(folder: Path, *, sha256: str | None, device: str) -> RelativeDistanceLocalizer:
@@ -210,13 +208,13 @@ def _own(folder: Path, *, sha256: str | None, device: str) -> RelativeDistanceLo
     if not isinstance(structures, dict) or not structures:
         raise InvalidInput("bad_description", f"{file.with_suffix('.json')} names no structures by their label value")
     network = RelativePositionNet(width=int(content.get("width", 24)), patch=int(content.get("patch", 64)))
-    load_strictly(network, read_state_dict(file, sha256=sha256), what="this localizer")
+    load_strictly(network, read_state_dict(file), what="this localizer")
     network.eval()
     images = sorted((folder / "supports").glob("*_image.nii*"))
     if not images:
         raise InvalidInput("no_supports", f"{folder / 'supports'} holds no <case>_image.nii.gz: give annotated volumes")
     found: list[list[Landmark]] = []
-    model = RelativeDistanceLocalizer(network, [], weights_sha256=file_sha256(file), device=device)
+    model = RelativeDistanceLocalizer(network, [], weights_sha256=checked_sha256(folder, sha256), device=device)
     for image in images:
         label = image.with_name(image.name.replace("_image.nii", "_label.nii"))
         found.append(support_landmarks(model, read_volume(image, unit="HU"), read_volume(label), structures))

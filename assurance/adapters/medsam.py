@@ -31,7 +31,7 @@ from assurance.adapters.sam_layouts import (
     sam_shape,
 )
 from assurance.adapters.weights_files import (
-    file_sha256,
+    checked_sha256,
     in_single_precision,
     load_strictly,
     read_json,
@@ -156,7 +156,8 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Me
     """
     transformers = needed("transformers", extra="medsam")
     path = weights_in_folder(weights) if weights.is_dir() else weights
-    tensors = in_single_precision(without_prefix(read_state_dict(path, sha256=sha256)))
+    tensors = in_single_precision(without_prefix(read_state_dict(path)))
+    digest = checked_sha256(weights, sha256)
     if not (is_original(tensors) or is_transformers(tensors)):
         raise InvalidInput(
             "other_model",
@@ -170,7 +171,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Me
     config.mask_decoder_config._attn_implementation = "eager"
     network = transformers.SamModel(config)
     load_strictly(network, tensors, what="MedSAM")
-    return MedSam(network, shape, weights_sha256=file_sha256(path), device=device)
+    return MedSam(network, shape, weights_sha256=digest, device=device)
 
 
 def weights_in_folder(folder: Path) -> Path:

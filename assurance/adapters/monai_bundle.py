@@ -12,7 +12,7 @@ from typing import Any
 
 from assurance.adapters.description import Description, description_of
 from assurance.adapters.monai_networks import MonaiNetwork, built
-from assurance.adapters.weights_files import file_sha256, load_strictly, read_json, read_state_dict, without_prefix
+from assurance.adapters.weights_files import checked_sha256, load_strictly, read_json, read_state_dict, without_prefix
 from assurance.evidence.errors import InvalidInput
 
 CONFIGURATIONS = ("inference.json", "evaluate.json", "train.json")
@@ -39,7 +39,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Mo
     file = next((weights / "models" / name for name in WEIGHTS if (weights / "models" / name).is_file()), None)
     if file is None:
         raise InvalidInput("no_weights", f"{weights / 'models'} has none of {', '.join(WEIGHTS)}")
-    tensors = without_prefix(read_state_dict(file, sha256=sha256))
+    tensors = without_prefix(read_state_dict(file))
     network = built(name, arguments)
     load_strictly(network, tensors, what=f"the bundle's {name}")
     own = weights / "configs" / "vigil.json"
@@ -47,7 +47,9 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> Mo
         description = description_of(read_json(own, what="Vigil's description of the bundle"), where=own)
     else:
         description = described(metadata, where=weights / "configs" / "metadata.json")
-    model = MonaiNetwork(network, description, key="monai-bundle", weights_sha256=file_sha256(file), device=device)
+    model = MonaiNetwork(
+        network, description, key="monai-bundle", weights_sha256=checked_sha256(weights, sha256), device=device
+    )
     model.checkpoint_layout = "MONAI bundle: configs/metadata.json, configs/inference.json, models/model.pt"  # type: ignore[misc]
     return model
 

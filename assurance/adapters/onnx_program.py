@@ -12,7 +12,7 @@ from assurance.adapters.described_model import DescribedModel
 from assurance.adapters.description import Description, read_description
 from assurance.adapters.extras import needed
 from assurance.adapters.protocol import Prompt, checked_path
-from assurance.adapters.weights_files import file_sha256
+from assurance.adapters.weights_files import checked_sha256
 from assurance.evidence.errors import InvalidInput, NotComputable
 
 
@@ -53,9 +53,7 @@ def load(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> On
         ``extra_missing`` without onnxruntime.
     """
     runtime = needed("onnxruntime", extra="onnx")
-    found = file_sha256(checked_path(weights))
-    if sha256 is not None and found != sha256:
-        raise InvalidInput("other_weights", f"{weights} has SHA-256 {found[:12]}…, expected {sha256[:12]}…")
+    found = checked_sha256(checked_path(weights), sha256)
     description = read_description(weights)
     options = runtime.SessionOptions()
     options.log_severity_level = 4

@@ -11,8 +11,7 @@ from assurance.adapters.described_model import DescribedModel
 from assurance.adapters.description import Description, read_description
 from assurance.adapters.protocol import Prompt, checked_path
 from assurance.adapters.sandbox import Sandbox
-from assurance.adapters.weights_files import file_sha256
-from assurance.evidence.errors import InvalidInput
+from assurance.adapters.weights_files import checked_sha256
 
 TIMEOUT_S = 300.0
 
@@ -61,9 +60,7 @@ def load_torch_export(weights: Path, *, sha256: str | None = None, device: str =
 
 
 def _load(weights: Path, *, kind: str, layout: str, sha256: str | None) -> Program:
-    found = file_sha256(checked_path(weights))
-    if sha256 is not None and found != sha256:
-        raise InvalidInput("other_weights", f"{weights} has SHA-256 {found[:12]}…, expected {sha256[:12]}…")
+    found = checked_sha256(checked_path(weights), sha256)
     description = read_description(weights)
     child = Sandbox("program", setup={"path": str(weights.resolve()), "kind": kind}, timeout_s=TIMEOUT_S)
     return Program(child, description, key=kind, layout=layout, weights_sha256=found)

@@ -1,8 +1,9 @@
 """A child process for models that are code: no network where the system allows it, limits, a deadline.
 
 Kept in it: TorchScript and torch.export programs, and checkouts of published code that a user supplies. The child gets
-an empty environment, a scratch folder, limits on memory, file size and open files, and no network (its own empty
-network namespace). It talks over two pipes in frames of JSON and safetensors, so nothing it sends can run here.
+an empty environment, a scratch folder, limits on memory, file size and open files, and namespaces of its own: no
+network, no other process, and the instance's sockets and secrets covered. It talks over two pipes in frames of JSON
+and safetensors, so nothing it sends can run here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import functools
 import json
 import os
 import selectors
+import shlex
 import shutil
 import struct
 import subprocess
@@ -34,14 +36,46 @@ LARGEST_ANSWER = 4 * 2**30
 Arrays = Mapping[str, NDArray[Any]]
 
 
+NAMESPACES = (
+    ("whole", ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")),
+    ("network", ("--user", "--map-root-user", "--net")),
+)
+
+
 @functools.cache
-def network_is_cut() -> bool:
-    """Whether this system lets a process without privileges have a network namespace of its own."""
+def isolation() -> str:
+    """How far this system lets a process without privileges be parted from the rest.
+
+    ``whole``: no network, no sight of other processes, the instance's sockets and secrets covered. ``network``: no
+    network. ``none``: limits and an empty environment only.
+    """
     unshare = shutil.which("unshare")
-    if unshare is None:
-        return False
-    asked = subprocess.run([unshare, "--user", "--map-root-user", "--net", "true"], capture_output=True, check=False)
-    return asked.returncode == 0
+    for name, options in NAMESPACES if unshare else ():
+        if subprocess.run([str(unshare), *options, "true"], capture_output=True, check=False).returncode == 0:
+            return name
+    return "none"
+
+
+def parted(command: list[str], *, level: str) -> list[str]:
+    """``command`` in its own namespaces. A cover that cannot be laid ends the child before it runs."""
+    if level == "none":
+        return command
+    start = [str(shutil.which("unshare")), *dict(NAMESPACES)[level]]
+    if level == "network":
+        return [*start, *command]
+    home = Path(os.environ.get("VIGIL_HOME", CHILDREN.parents[2]))
+    covers = [f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in _socket_folders()]
+    covers += [
+        f"mount --bind /dev/null {shlex.quote(str(file))}"
+        for file in (home / "var" / "secrets.json",)
+        if file.is_file()
+    ]
+    return [*start, "sh", "-ec", "; ".join([*covers, 'exec "$@"']), "sh", *command]
+
+
+def _socket_folders() -> list[Path]:
+    """Folders in the temporary directory with the sockets of an instance's database and broker."""
+    return sorted(folder for folder in Path(tempfile.gettempdir()).glob(f"vigil-{os.getuid()}-*") if folder.is_dir())
 
 
 class Sandbox:
@@ -60,9 +94,8 @@ class Sandbox:
         self.program, self.timeout_s = program, timeout_s
         self.scratch = Path(tempfile.mkdtemp(prefix="vigil-sandbox-"))
         command = [sys.executable, "-I", "-B", str(CHILDREN / f"{program}.py"), str(memory_bytes), *map(str, paths)]
-        self.without_network = network_is_cut()
-        if self.without_network:
-            command = [str(shutil.which("unshare")), "--user", "--map-root-user", "--net", *command]
+        self.isolation = isolation()
+        command = parted(command, level=self.isolation)
         environment = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(self.scratch), "TMPDIR": str(self.scratch),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"), "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg",

@@ -14,7 +14,7 @@ from torch import nn
 from assurance.adapters.cross_attention import RecordingCrossAttention
 from assurance.adapters.extras import needed
 from assurance.adapters.protocol import Contract, LoadedModel, Prediction, Prompt, within_memory
-from assurance.adapters.weights_files import folder_sha256, load_strictly, read_json, read_state_dict, refuse_broken
+from assurance.adapters.weights_files import checked_sha256, load_strictly, read_json, read_state_dict, refuse_broken
 from assurance.evidence.errors import InvalidInput
 
 PARTS = ("unet", "vae", "text_encoder")
@@ -157,8 +157,7 @@ class Minim(TextToImage):
 
 def load_roentgen(weights: Path, *, sha256: str | None = None, device: str = "cpu") -> RoentGen:
     """Read a pipeline's folder. See :func:`pipeline_from`."""
-    pipeline, digest = pipeline_from(weights, sha256=sha256)
-    return RoentGen(pipeline, weights_sha256=digest, device=device)
+    return RoentGen(pipeline_from(weights), weights_sha256=checked_sha256(weights, sha256), device=device)
 
 
 def load_minim(weights: Path, *, sha256: str | None = None, device: str = "cpu", base: Path | None = None) -> Minim:
@@ -166,18 +165,18 @@ def load_minim(weights: Path, *, sha256: str | None = None, device: str = "cpu",
     base = base or weights / "base"
     if not base.is_dir():
         raise InvalidInput("no_weights", f"{base} is not a folder: put the base pipeline (stable-diffusion-v1-4) there")
-    pipeline, digest = pipeline_from(base, sha256=sha256, unet=weights / "unet")
-    return Minim(pipeline, weights_sha256=digest, device=device)
+    pipeline = pipeline_from(base, unet=weights / "unet")
+    return Minim(pipeline, weights_sha256=checked_sha256(weights, sha256), device=device)
 
 
-def pipeline_from(folder: Path, *, sha256: str | None, unet: Path | None = None) -> tuple[Any, str]:
-    """A ``StableDiffusionPipeline`` from a local folder and the hash over its weights; nothing is fetched or run.
+def pipeline_from(folder: Path, *, unet: Path | None = None) -> Any:
+    """A ``StableDiffusionPipeline`` from a local folder; nothing is fetched, no code of the folder runs.
 
     Raises
     ------
     InvalidInput
         ``no_description`` (no model_index.json), ``other_model``, ``no_weights``, ``unsafe_weights``,
-        ``broken_weights``, ``other_weights`` (hash).
+        ``broken_weights``.
     Unavailable
         ``extra_missing`` without diffusers.
     """
@@ -189,10 +188,6 @@ def pipeline_from(folder: Path, *, sha256: str | None, unet: Path | None = None)
             "other_model", f"{folder} holds a {index.get('_class_name')}: a StableDiffusionPipeline is needed"
         )
     files = [weights_file(unet if part == "unet" and unet else folder / part) for part in PARTS]
-    root = folder if unet is None else Path(unet.parent)
-    digest = folder_sha256(root, [file for file in files if root in file.parents])
-    if sha256 is not None and digest != sha256:
-        raise InvalidInput("other_weights", f"{folder} has SHA-256 {digest[:12]}…, expected {sha256[:12]}…")
     read = {file.parent.name: read_state_dict(file) for file in files}
     for part, tensors in read.items():
         refuse_broken(tensors, what=part)
@@ -214,7 +209,7 @@ def pipeline_from(folder: Path, *, sha256: str | None, unet: Path | None = None)
     # diffusers fills what is missing with random numbers, so each part is loaded once more, strictly.
     for part in ("unet", "text_encoder", "vae"):
         load_strictly(getattr(pipeline, part), _names_of_today(getattr(pipeline, part), read[part]), what=f"its {part}")
-    return pipeline, digest
+    return pipeline
 
 
 def _names_of_today(module: nn.Module, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from assurance.adapters.digests import checked_sha256 as checked_sha256
+from assurance.adapters.digests import file_sha256 as file_sha256
 from assurance.adapters.pickles import foreign_names, names_in_file
 from assurance.adapters.protocol import checked_path
 from assurance.evidence.errors import InvalidInput, Unavailable
@@ -18,19 +19,6 @@ from assurance.evidence.errors import InvalidInput, Unavailable
 LARGEST_BYTES = 8 * 2**30
 WRAPPERS = ("model", "state_dict", "network", "ema", "net")
 """Names under which training scripts put the state dict into a checkpoint."""
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def folder_sha256(folder: Path, files: list[Path]) -> str:
-    """One hash for the files of a folder layout: over name and SHA-256 of each, in order of names."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch.Tensor]:
@@ -45,8 +33,8 @@ def read_state_dict(path: Path, *, sha256: str | None = None) -> dict[str, torch
     size = path.stat().st_size
     if size > LARGEST_BYTES:
         raise InvalidInput("too_large", f"{path} has {size} bytes: at most {LARGEST_BYTES}")
-    if sha256 is not None and (found := file_sha256(path)) != sha256:
-        raise InvalidInput("other_weights", f"{path} has SHA-256 {found[:12]}…, expected {sha256[:12]}…")
+    if sha256 is not None:
+        checked_sha256(path, sha256)
     try:
         content: object
         if path.suffix == ".safetensors":

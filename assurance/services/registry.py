@@ -145,7 +145,9 @@ def _weights(path: Path | None, sha256: str | None) -> str:
             raise InvalidInput("no_weights", "weights is missing: give the file, or its SHA-256 in weights_sha256")
         is_sha256(sha256)
         return sha256
-    refuse_pickles(path)
+    for file in sorted(path.rglob("*")) if path.is_dir() else (path,):
+        if not file.is_dir():
+            refuse_pickles(file)
     found = keep_weights(path)
     if sha256 is not None and sha256 != found:
         raise InvalidInput("weights_mismatch", f"{path.name} has SHA-256 {found}, not {sha256}: check the file")

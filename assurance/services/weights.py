@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from assurance.adapters.digests import folder_sha256
 from assurance.evidence.errors import InvalidInput, Unavailable
 from assurance.models import ModelVersion
 
@@ -17,7 +18,9 @@ def file_sha256(path: Path) -> str:
 
 
 def keep_weights(path: Path) -> str:
-    """Copy a weights file into the instance's folder and return its SHA-256."""
+    """Copy a weights file, or a folder of one model, into the instance's folder and return its SHA-256."""
+    if path.is_dir():
+        return _keep_folder(path)
     if not path.is_file():
         raise InvalidInput("no_weights", f"{path} is not a file: give the path of a weights file")
     sha256 = file_sha256(path)
@@ -30,6 +33,17 @@ def keep_weights(path: Path) -> str:
     description = path.with_suffix(".json")  # some adapters read what the layers are from a file beside the weights
     if description.is_file():
         shutil.copyfile(description, target.with_suffix(".json"))
+    return sha256
+
+
+def _keep_folder(path: Path) -> str:
+    sha256 = folder_sha256(path)
+    target = settings.WEIGHTS_DIR / f"{sha256}.folder"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch = target.with_suffix(f".{os.getpid()}")
+        shutil.copytree(path, scratch)
+        scratch.replace(target)
     return sha256
 
 

@@ -126,7 +126,7 @@ def open_demo_incident(cast: Cast, deployment: Deployment) -> Incident | None:
         return None
     by = require(cast.person("safety"), Action.HANDLE_INCIDENT, deployment)
     return open_incident(
-        deployment=deployment, event_kind="risk_found_by_deployer", title=f"Loss of performance: {alarm}",
+        deployment=deployment, event_kind="serious_incident_other", title=f"Loss of performance: {alarm}",
         description=f"Alarm {alarm.pk} ({alarm}) was judged to concern patients: the outputs at this site cannot be "
         "relied on until the cause is known.",
         aware_at=timezone.now() - timedelta(minutes=1), by=by, time_zone="Europe/Berlin", alarm_id=alarm.pk,

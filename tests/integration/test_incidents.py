@@ -17,7 +17,7 @@ from assurance.evidence.errors import InvalidInput
 from records.actor import SYSTEM
 from records.models import AuditEvent, Signature
 from tests.factories import DeploymentFactory, MembershipFactory
-from vigilance.models import Incident
+from vigilance.models import Incident, ReportingClock
 from vigilance.selectors import incidents_for
 from vigilance.services import change_kind, close_incident, open_incident, report_sent, set_due_date, waive_clock
 from vigilance.views.words import clock_state, remaining, span
@@ -129,6 +129,32 @@ def test_an_incident_closes_when_no_clock_runs(deployment):
         change_kind(incident, event_kind="malfunction", reason="x", by=SYSTEM)
 
 
+def test_an_action_is_planned_done_with_its_effect_and_holds_the_incident_open(client, deployment):
+    incident = opened(deployment)
+    for clock in incident.clocks.all():
+        waive_clock(clock, reason="no causal link", by=SYSTEM)
+    client.force_login(at_hospital(deployment))
+    plan = {"kind": "corrective", "text": "Raise the threshold", "responsible": "Radiology", "due_on": "2020-01-01"}
+    base = f"/incidents/{incident.number}"
+    assert "lies in the past" in client.post(f"{base}/actions", plan).content.decode()
+    tomorrow = (timezone.now() + timedelta(days=1)).date().isoformat()
+    assert client.post(f"{base}/actions", plan | {"due_on": tomorrow}).status_code == 302
+    with pytest.raises(InvalidInput, match="actions are still open"):
+        close_incident(incident, reason="done", by=SYSTEM)
+    action = incident.actions.get()
+    assert client.post(f"{base}/actions/{action.pk}/done", {"effect": " "}).status_code == 422
+    assert client.post(f"{base}/actions/{action.pk}/done", {"effect": "sensitivity is back at 0.94"}).status_code == 302
+    assert "sensitivity is back at 0.94" in client.get(base).content.decode()
+    assert client.post(f"{base}/actions/{action.pk}/done", {"effect": "again"}).status_code == 422
+    assert close_incident(incident, reason="done", by=SYSTEM).status == "closed"
+    assert client.post(f"{base}/actions", plan | {"due_on": tomorrow}).status_code == 422
+    client.force_login(at_hospital(deployment, Role.HOSPITAL_READER))
+    assert client.post(f"{base}/actions", plan).status_code == 403
+    assert list(AuditEvent.objects.filter(action__startswith="incident.action").values_list("action", flat=True)) == [
+        "incident.action", "incident.action_done",
+    ]  # fmt: skip
+
+
 def test_a_new_kind_adds_clocks_from_the_first_awareness_and_keeps_the_old(deployment):
     incident = opened(deployment, "serious_injury")
     before = set(incident.clocks.values_list("duty", flat=True))
@@ -217,6 +243,10 @@ def test_an_officer_opens_signs_a_report_and_closes_on_the_pages(client, deploym
         "responsibility", officer.name, "Europe/Berlin",
     )  # fmt: skip
     assert clock.reported_at == datetime(2026, 11, 20, 9, tzinfo=UTC)
+    assert "covers this content" in client.get("/incidents/1").content.decode()
+    ReportingClock.objects.filter(pk=clock.pk).update(reference="MW-2")
+    assert "no longer covers" in client.get("/incidents/1").content.decode()
+    ReportingClock.objects.filter(pk=clock.pk).update(reference="MW-1")
     page = client.get("/incidents/1").content.decode()
     assert "late" in page
     assert "the autopsy came late" in page

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 
 from assurance.adapters import fetching
 from assurance.adapters.catalogue import ADAPTERS
-from assurance.adapters.fetching import SIDECAR, fetch
+from assurance.adapters.digests import SIDECAR
+from assurance.adapters.fetching import fetch
 from assurance.adapters.official_weights import BY_HAND, OFFICIAL
 from assurance.evidence.errors import InvalidInput, Unavailable
 

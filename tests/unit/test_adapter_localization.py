@@ -217,7 +217,7 @@ def test_a_checkout_is_asked_in_its_own_axes(axes, checkout):
     array[4:9, 10:21, 7:30] = 900
     found = model.predict(Volume(array, (2.0, 1.5, 3.0), axes, "HU"))
     assert found.boxes == {"6": ((4.0, 10.0, 7.0), (8.0, 20.0, 29.0))}
-    assert found.settings["network_cut"] in (True, False)
+    assert found.settings["isolation"] in ("whole", "network", "none")
     with pytest.raises(InvalidInput, match="HU"):
         model.predict(small_models.volume(shape=(20, 20, 20)))
     model.child.close()

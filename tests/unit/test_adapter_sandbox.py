@@ -1,6 +1,6 @@
 """The child process for programs and checkouts: what it cannot do, and that its answers are right."""
 
-import json
+import os
 import socket
 import threading
 from pathlib import Path
@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from assurance.adapters import programs, sandbox
-from assurance.adapters.sandbox import Sandbox, network_is_cut
+from assurance.adapters.described_model import DescribedModel
+from assurance.adapters.description import Description
+from assurance.adapters.sandbox import Sandbox, isolation
 from assurance.evidence.errors import InvalidInput, NotComputable
-from tests.small_models import CLASSIFIER, classifier, described, plane, torch_export, torchscript
+from tests.small_models import CLASSIFIER, classifier, described, plane, torchscript
 
 PROBE = """
 import os, socket, sys, time
@@ -31,6 +33,10 @@ def ask(settings, arrays):
     if do == "connect":
         with socket.create_connection(("127.0.0.1", settings["port"]), timeout=5):
             return {{"connected": True}}, {{}}
+    if do == "look":
+        found = {{name: os.path.isfile(name) and os.path.getsize(name) for name in settings["files"]}}
+        found["processes"] = sum(name.isdigit() for name in os.listdir("/proc"))
+        return found, {{}}
     if do == "sleep":
         time.sleep(60)
     if do == "fill":
@@ -89,7 +95,7 @@ def test_it_gets_no_secret_and_a_scratch_folder_that_goes_away(probe):
 
 
 def test_it_has_no_network(probe):
-    if not network_is_cut():
+    if isolation() == "none":
         pytest.skip("this system lets a process without privileges have no network namespace")
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
@@ -100,6 +106,23 @@ def test_it_has_no_network(probe):
     with pytest.raises(InvalidInput, match=r"refused|unreachable|Network"):
         probe().call("ask", {"do": "connect", "port": port}, {})
     server.close()
+
+
+def test_it_sees_no_socket_no_secret_and_no_other_process(probe, tmp_path, monkeypatch):
+    if isolation() != "whole":
+        pytest.skip("this system lets a process without privileges have no mount and process namespaces")
+    monkeypatch.setattr(sandbox.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("VIGIL_HOME", str(tmp_path / "home"))
+    covered = [tmp_path / f"vigil-{os.getuid()}-abc" / "valkey.sock", tmp_path / "home" / "var" / "secrets.json"]
+    seen = tmp_path / "weights.bin"
+    for path in (*covered, seen):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("something")
+    facts, _ = probe().call("ask", {"do": "look", "files": [str(path) for path in (*covered, seen)]}, {})
+    assert not any(facts[str(path)] for path in covered)
+    assert facts[str(seen)] == 9
+    assert facts["processes"] <= 3
+    assert all(path.read_text() == "something" for path in covered)
 
 
 def test_a_deadline_ends_it(probe):
@@ -131,11 +154,8 @@ def test_its_refusal_comes_through_as_one(probe):
     assert refusal.value.code == "bad_thing"
 
 
-@pytest.mark.parametrize(
-    ("make", "load"), [(torchscript, programs.load_torchscript), (torch_export, programs.load_torch_export)]
-)
-def test_a_program_gives_the_outputs_and_gradients_of_its_network(make, load, tmp_path):
-    model = load(make(tmp_path).weights)
+def test_a_program_gives_the_outputs_and_gradients_of_its_network(tmp_path):
+    model = programs.load_torchscript(torchscript(tmp_path).weights)
     network = classifier()
     there, here = (model.prepare(plane()).requires_grad_(True) for _ in range(2))
     outputs = model.forward(there), network(here)
@@ -167,9 +187,8 @@ def test_a_program_with_nan_weights_is_refused(tmp_path):
     assert refusal.value.code == "broken_weights"
 
 
-def test_a_program_with_other_classes_than_described_is_refused(tmp_path):
-    example = torchscript(tmp_path)
-    described(example.weights, **{**CLASSIFIER, "classes": ["a", "b", "c"]})
+def test_a_network_with_other_classes_than_described_is_refused():
+    description = Description(**{**CLASSIFIER, "classes": ("a", "b", "c"), "size": (16, 16)})
+    model = DescribedModel(classifier(), description, weights_sha256="0" * 64)
     with pytest.raises(InvalidInput, match="gives 2 outputs, its description names 3"):
-        programs.load_torchscript(example.weights).predict(example.image)
-    assert json.loads(example.weights.with_suffix(".json").read_text())["classes"] == ["a", "b", "c"]
+        model.predict(plane())

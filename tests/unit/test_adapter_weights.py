@@ -5,16 +5,20 @@ import json
 import os
 import pickle
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 import torch
 from django.core.management import CommandError, call_command
 from safetensors.torch import save_file
 
+from assurance.adapters.catalogue import ADAPTERS
+from assurance.adapters.digests import file_sha256, folder_sha256
 from assurance.adapters.inspection import inspect
 from assurance.adapters.pickles import pickle_names
-from assurance.adapters.weights_files import file_sha256, folder_sha256, read_state_dict, without_prefix
+from assurance.adapters.weights_files import read_state_dict, without_prefix
 from assurance.evidence.errors import InvalidInput, Unavailable
+from assurance.services.weights import keep_weights, weights_path
 from tests.small_models import MAKERS
 
 
@@ -78,10 +82,24 @@ def test_weights_are_known_by_their_hash(tmp_path):
 def test_the_hash_of_a_folder_knows_names_and_contents(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    first = folder_sha256(tmp_path, [tmp_path / "a", tmp_path / "b"])
-    assert first == folder_sha256(tmp_path, [tmp_path / "b", tmp_path / "a"])
+    first = folder_sha256(tmp_path)
+    (tmp_path / "vigil-weights.json").write_text("{}")
+    assert folder_sha256(tmp_path) == first
     (tmp_path / "a").rename(tmp_path / "c")
-    assert first != folder_sha256(tmp_path, [tmp_path / "b", tmp_path / "c"])
+    renamed = folder_sha256(tmp_path)
+    (tmp_path / "c").write_text("other")
+    assert len({first, renamed, folder_sha256(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("key", ["ddpm-classconditional", "monai-unet"])
+def test_kept_weights_load_by_the_hash_that_names_them(key, tmp_path, settings):
+    settings.WEIGHTS_DIR = tmp_path / "kept"
+    example = MAKERS[key](tmp_path)
+    sha256 = keep_weights(example.weights)
+    assert keep_weights(example.weights) == sha256
+    path = weights_path(SimpleNamespace(weights_sha256=sha256))
+    assert path.parent == tmp_path / "kept"
+    assert ADAPTERS.load(key)(path, sha256=sha256).weights_sha256 == sha256
 
 
 @pytest.mark.parametrize("name", ["model", "state_dict", "ema"])
@@ -147,8 +165,6 @@ def test_the_command_prints_one_document_and_refuses_in_one_sentence(tmp_path, c
 
 def test_a_missing_extra_is_one_sentence_with_its_command(monkeypatch, tmp_path):
     import sys
-
-    from assurance.adapters.catalogue import ADAPTERS
 
     example = MAKERS["ddpm-classconditional"](tmp_path)
     monkeypatch.setitem(sys.modules, "diffusers", None)

@@ -20,7 +20,7 @@ from monitoring.models import Alarm
 from records.models import AuditEvent, Signature
 from vigilance import catalogue
 from vigilance.deadlines.duties import Duty
-from vigilance.forms import BY_COUNTRY, EUROPE, IncidentForm, KindForm, ReasonForm, wall_clock
+from vigilance.forms import BY_COUNTRY, EUROPE, ActionForm, IncidentForm, KindForm, ReasonForm, wall_clock
 from vigilance.models import Incident
 from vigilance.selectors import visible_incidents, with_clock_counts
 from vigilance.services import change_kind, close_incident, open_incident, starting_duties
@@ -80,14 +80,16 @@ def incident_page(request: HttpRequest, found: Incident, *, status: int = 200, *
     handles = may(request.user, Action.HANDLE_INCIDENT, found) and found.status == Incident.Status.OPEN
     alarm = Alarm.objects.select_related("finding").filter(pk=found.alarm_id).first() if found.alarm_id else None
     events = AuditEvent.objects.filter(subject_kind=Incident._meta.label_lower, subject_id=str(found.pk))
-    signatures = Signature.objects.filter(pk__in=[row.clock.signature_id for row in clocks if row.clock.signature_id])
+    signed = {row.clock.signature_id: row.clock for row in clocks if row.clock.signature_id}
+    signatures = [(one, signed[one.pk].covered_by(one)) for one in Signature.objects.filter(pk__in=signed)]
     duties = starting_duties(found.event_kind, aware_at=found.aware_at, later_too=True)
     advice = [duty for duty in duties if not binds(duty, on=found.aware_at.date())]
     context = {
         "incident": found, "clocks": clocks, "alarm": alarm, "events": events.order_by("pk"),
         "kind": catalogue.event_kinds().get(found.event_kind, found.event_kind),
         "owner": found.organisation_id in organisations, "handles": handles, "advice": advice,
-        "signatures": [(one, None) for one in signatures],
+        "signatures": signatures,
+        "actions": found.actions.all(), "action_form": ActionForm(),
         "kind_form": KindForm(initial={"event_kind": found.event_kind}), "close_form": ReasonForm(),
     } | forms  # fmt: skip
     return render(request, "vigilance/incident.html", context, status=status)
