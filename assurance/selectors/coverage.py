@@ -14,11 +14,12 @@ def frameworks() -> list[Framework]:
 
 
 def coverage_of(
-    submission: Submission, *, framework: str, pieces: list[Evidence] | None = None
-) -> list[RequirementCoverage]:
-    """One row for each requirement of ``framework``, none left out. ``pieces`` spares a second look at the evidence."""
+    submission: Submission, *, framework: str, pieces: list[Evidence] | None = None,
+    judged: dict[str, NotApplicable] | None = None,
+) -> list[RequirementCoverage]:  # fmt: skip
+    """One row for each requirement of ``framework``, none left out. ``pieces`` and ``judged`` spare a second look."""
     evidence = by_kind(pieces_of(submission) if pieces is None else pieces)
-    judged = not_applicable_in(submission)
+    judged = not_applicable_in(submission) if judged is None else judged
     wanted = regulation.catalogue().framework(framework).requirements
     return [cover(requirement, evidence, not_applicable=judged.get(requirement.id)) for requirement in wanted]
 
@@ -47,9 +48,10 @@ class FrameworkTotals:
 
 def coverage_totals(submission: Submission, *, pieces: list[Evidence] | None = None) -> list[FrameworkTotals]:
     pieces = pieces_of(submission) if pieces is None else pieces
+    judged = not_applicable_in(submission)
     rows = []
     for framework in frameworks():
-        covered = coverage_of(submission, framework=framework.id, pieces=pieces)
+        covered = coverage_of(submission, framework=framework.id, pieces=pieces, judged=judged)
         rows.append(FrameworkTotals(framework, totals(covered), sum(row.stale for row in covered)))
     return rows
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -54,7 +55,7 @@ def pieces_of(submission: Submission) -> list[Evidence]:
 
 def filed(submission: Submission) -> list[Evidence]:
     items = submission.evidence.filter(withdrawn_at=None).select_related(
-        "finding__superseded_by", "finding__version", "artefact", "card_revision__card"
+        "finding__superseded_by", "finding__version", "card_revision__card"
     )
     return [piece_of(item, submission.version) for item in items]
 
@@ -97,7 +98,7 @@ def _address(item: EvidenceItem) -> str:
     if item.card_revision:
         card = reverse("assurance:card", args=[item.card_revision.card.version_id])
         return f"{card}?revision={item.card_revision.number}"
-    if item.artefact:
+    if item.artefact_id:  # the row itself may belong to an organisation whose files this session cannot see
         return reverse("assurance:evidence_file", args=[item.submission_id, item.pk])
     return ""
 
@@ -138,6 +139,7 @@ def from_card(submission: Submission) -> list[Evidence]:
     return [piece for piece in pieces if piece is not None]
 
 
+@lru_cache(maxsize=1)
 def _fields_by_kind() -> dict[str, list[Field]]:
     kinds = regulation.catalogue().kinds
     found: dict[str, list[Field]] = {}

@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Organisation, Person
 from accounts.permissions import organisation_ids
-from assurance.models import EvidenceItem, Submission
+from assurance.models import CardRevision, EvidenceItem, ModelVersion, Submission
 from assurance.models.submissions import UNSEEN_BY_HOSPITALS
 
 
@@ -37,10 +37,20 @@ def side_for(submission: Submission, person: Person) -> str:
 
 def evidence_seen_by(submission: Submission, side: str) -> "QuerySet[EvidenceItem]":
     """All for the developer; for others what the snapshot holds and what came after it was submitted."""
-    rows = submission.evidence.filter(withdrawn_at=None).select_related("finding", "artefact", "author", "request")
+    rows = submission.evidence.filter(withdrawn_at=None).select_related("finding", "author", "request")
     if side == "developer":
         return rows
     held = [part["id"].removeprefix("item-") for part in (submission.snapshot or {}).get("evidence", [])]
     in_snapshot = Q(pk__in=[int(key) for key in held if key.isdigit()])
     after = Q(added_at__gte=submission.submitted_at) if submission.submitted_at else Q(pk__in=[])
     return rows.filter(in_snapshot | after)
+
+
+def submitted_revision(version: ModelVersion, person: Person) -> CardRevision | None:
+    """The card revision that the person may read as a regulator: the one in the newest snapshot submitted to them."""
+    received = visible_submissions(person).filter(version=version, submitted_at__isnull=False, snapshot__isnull=False)
+    for submission in received.order_by("-submitted_at"):
+        card = submission.snapshot.get("card") if submission.snapshot else None
+        if card:
+            return CardRevision.objects.filter(card__version=version, sha256=card["sha256"]).first()
+    return None

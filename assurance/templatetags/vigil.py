@@ -159,6 +159,12 @@ def coverage_state(value: str) -> SafeString:
 
 
 @register.filter
+def answerable(state_of_submission: str) -> bool:
+    """Whether a regulator may accept or reopen answers in this state."""
+    return state_of_submission in ("completeness_check", "under_assessment")
+
+
+@register.filter
 def words(key: Any) -> str:
     """``end_date`` as "end date"."""
     return str(key).replace("_", " ")

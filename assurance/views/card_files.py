@@ -6,17 +6,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST
 
-from accounts.permissions import Action, require
+from accounts.permissions import Action, may, require
 from assurance import regulation
 from assurance.cards.answers import difference
 from assurance.cards.exchange import LARGEST_BYTES
 from assurance.cards.formats import WRITERS, read_card, write_card
 from assurance.cards.vigil_json import json_schema
 from assurance.evidence.errors import InvalidInput
-from assurance.selectors.cards import latest_revision
+from assurance.selectors.cards import card_of, latest_revision
 from assurance.selectors.registry import visible_versions
+from assurance.selectors.submissions import submitted_revision
 from assurance.services.card_checks import facts_of
 from assurance.services.cards import ensure_card, import_draft
 
@@ -25,7 +25,9 @@ from assurance.services.cards import ensure_card, import_draft
 def card_export(request: HttpRequest, version_id: int, form: str) -> HttpResponse:
     """The newest revision in the format ``form``; ``?left_out=1`` lists the fields that it cannot hold."""
     version = get_object_or_404(visible_versions(request.user), pk=version_id)
-    revision = latest_revision(version)
+    card = card_of(version)
+    insider = card is not None and may(request.user, Action.SEE, card)
+    revision = latest_revision(version) if insider else submitted_revision(version, request.user)
     if revision is None or form not in WRITERS:
         raise Http404
     written = write_card(form, revision.answers, regulation.card_schema(), facts_of(version, revision))
@@ -39,9 +41,10 @@ def card_export(request: HttpRequest, version_id: int, form: str) -> HttpRespons
 
 
 @login_required
-@require_POST
 def card_import(request: HttpRequest, version_id: int) -> HttpResponse:
-    """Read a foreign card into the draft and show what came in and what did not fit."""
+    """Read a foreign card into the draft and show what came in and what did not fit; a reload leads to the editor."""
+    if request.method != "POST":
+        return redirect("assurance:card_edit", version_id=version_id)
     version = get_object_or_404(visible_versions(request.user), pk=version_id)
     by = require(request.user, Action.EDIT_CARD, version.model, request_id=getattr(request, "request_id", ""))
     upload = request.FILES.get("file")

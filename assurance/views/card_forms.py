@@ -56,7 +56,11 @@ def shown_answer(field: Field, answer: Mapping[str, Any] | None) -> dict[str, An
         return {"kind": answer["status"], "text": "", "reason": answer["reason"]}
     value = answer.get("value")
     if field.is_measure:
-        return {"kind": "measures", "rows": measures_of(answer), "text": _yaml(value)}
+        return {
+            "kind": "measures",
+            "rows": [{"finding": "", **row} for row in measures_of(answer)],
+            "text": _yaml(value),
+        }
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         columns = list(dict.fromkeys(key for row in value for key in row))
         rows = [[row.get(column, "") for column in columns] for row in value]

@@ -15,6 +15,7 @@ from assurance.evidence.errors import InvalidInput
 from assurance.models import CardRevision, Deployment, ModelCard, ModelVersion
 from assurance.selectors.cards import all_completeness, card_of, cited_findings, stale_citations
 from assurance.selectors.registry import visible_versions
+from assurance.selectors.submissions import submitted_revision
 from assurance.services.card_checks import problems_of
 from assurance.services.cards import ensure_card, publish_card, publish_draft, save_draft
 from assurance.views.card_forms import answer_from, shown_answer
@@ -41,14 +42,17 @@ def card(request: HttpRequest, version_id: int) -> HttpResponse:
     if request.user.is_authenticated and visible_versions(request.user).filter(pk=version_id).exists():
         version, deployment = _version(request, version_id), _layer(request, _version(request, version_id))
         found = card_of(version, layer="local" if deployment else "developer", deployment=deployment)
-        internal = True
+        internal = found is None or may(request.user, Action.SEE, found)
     elif public is not None:
         version, deployment, found, internal = public.version, None, public, False
     elif request.user.is_authenticated:
         raise Http404
     else:
         return redirect(f"/account/login/?next={request.path}")
-    revision = _revision(found, request.GET.get("revision"))
+    if internal or (public is not None and found == public):
+        revision = _revision(found, request.GET.get("revision") if internal else None)
+    else:  # a regulator reads what was submitted and nothing before it
+        revision = submitted_revision(version, request.user) if found else None
     context = {
         "version": version, "card": found, "revision": revision, "deployment": deployment, "internal": internal,
         "sections": _sections(revision), "completeness": all_completeness(revision) if revision else [],
@@ -170,6 +174,8 @@ def card_difference(request: HttpRequest, version_id: int) -> HttpResponse:
     """What changed between two revisions, field by field."""
     version = _version(request, version_id)
     found = get_object_or_404(ModelCard, version=version, layer="developer")
+    if not may(request.user, Action.SEE, found):
+        raise Http404
     newest = found.latest()
     after = _revision(found, request.GET.get("to")) or newest
     number = request.GET.get("from") or str(max(1, (after.number if after else 1) - 1))

@@ -30,10 +30,13 @@ def coverage(request: HttpRequest, submission_id: Any) -> HttpResponse:
     state = request.GET.get("state", "")
     if state:
         rows = [row for row in rows if row.state == state or (state == "stale" and row.stale)]
+    profile = regulation.profile_from(found.profile_terms)
+    rank = {key: place for place, key in enumerate(profile.frameworks)}
     context = {
-        "submission": found, "totals": coverage_totals(found, pieces=pieces), "framework": framework, "rows": rows,
-        "state": state, "side": side_for(found, request.user),
-        "profile": regulation.profile_from(found.profile_terms),
+        "submission": found, "framework": framework, "rows": rows, "state": state, "profile": profile,
+        "side": side_for(found, request.user), "totals": sorted(
+            coverage_totals(found, pieces=pieces), key=lambda row: rank.get(row.framework.id, len(rank))
+        ),
     }  # fmt: skip
     return render(request, "assurance/coverage.html", context)
 

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.permissions import Action, may
-from assurance.selectors.cards import card_of, latest_revision
+from assurance.models import CardRevision, ModelVersion
+from assurance.selectors.cards import card_of
 from assurance.selectors.registry import (
     ancestors_of,
     deployments_of,
@@ -16,7 +17,7 @@ from assurance.selectors.registry import (
     visible_models,
     visible_versions,
 )
-from assurance.selectors.submissions import visible_submissions
+from assurance.selectors.submissions import submitted_revision, visible_submissions
 from assurance.services.bill_of_materials import bill_of_materials
 from assurance.views.lineage_picture import lineage_picture
 
@@ -29,7 +30,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
         newest = versions[0] if versions else None
         rows.append({"model": model, "versions": len(versions), "newest": newest,
                      "base_changed": bool(newest and newer_base(newest)),
-                     "revision": latest_revision(newest) if newest else None})  # fmt: skip
+                     "revision": _revision(request, newest) if newest else None})  # fmt: skip
     return render(request, "assurance/model_list.html", {"rows": rows})
 
 
@@ -38,7 +39,8 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(visible_models(request.user), slug=slug)
     versions = list(found.versions.select_related("base__model").order_by("-created_at"))
     rows = [
-        {"version": version, "newer": newer_base(version), "revision": latest_revision(version)} for version in versions
+        {"version": version, "newer": newer_base(version), "revision": _revision(request, version)}
+        for version in versions
     ]
     context = {"model": found, "rows": rows, "picture": _picture(request, versions)}
     return render(request, "assurance/model.html", context)
@@ -49,7 +51,7 @@ def version(request: HttpRequest, version_id: int) -> HttpResponse:
     found = get_object_or_404(visible_versions(request.user), pk=version_id)
     card = card_of(found)
     context = {
-        "version": found, "newer": newer_base(found), "card": card, "revision": card.latest() if card else None,
+        "version": found, "newer": newer_base(found), "card": card, "revision": _revision(request, found),
         "descendants": descendants_of(found), "deployments": deployments_of(found, request.user),
         "submissions": visible_submissions(request.user).filter(version=found), "picture": _picture(request, [found]),
         "preprocessing": _lines(found.preprocessing), "thresholds": _lines(found.thresholds),
@@ -66,6 +68,14 @@ def version_bill(request: HttpRequest, version_id: int) -> HttpResponse:
     name = f"{found.model.slug}-{found.version}.cdx.json"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _revision(request: HttpRequest, version: ModelVersion) -> CardRevision | None:
+    """The newest revision for the card's own people; for a regulator the one that was submitted."""
+    card = card_of(version)
+    if card is None or may(request.user, Action.SEE, card):
+        return card.latest() if card else None
+    return submitted_revision(version, request.user)
 
 
 def _picture(request: HttpRequest, versions: list) -> object:  # type: ignore[type-arg]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import yaml
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -11,20 +12,23 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from accounts.models import Organisation
-from accounts.permissions import Action, may, organisation_ids
+from accounts.permissions import Action, may, organisation_ids, require
+from accounts.row_security import seeing
 from assurance import regulation
 from assurance.evidence.errors import InvalidInput, Unavailable
-from assurance.models import Deployment, ModelVersion, Publication, Submission
+from assurance.models import Artefact, Deployment, ModelVersion, Publication, Submission
 from assurance.requirements.coverage import by_kind
 from assurance.selectors.coverage import coverage_totals
 from assurance.selectors.evidence import current_plan, pieces_of, signatures_on
 from assurance.selectors.submissions import evidence_seen_by, side_for, visible_submissions
 from assurance.services.artefacts import read_artefact
 from assurance.services.endings import NO_APPROVAL, drafted_exit_report
+from assurance.services.plans import PARTS
 from assurance.services.submission_clocks import due
 from assurance.services.submission_guards import planned_end
 from assurance.services.submissions import allowed_transitions, start_submission
 from assurance.views.submission_acts import ACTS
+from records.services import record_event
 
 BEFORE = ("t01", "t02", "t03", "t04", "t05")
 
@@ -61,8 +65,6 @@ def _next_due(submission: Submission) -> Any:
 @login_required
 @require_POST
 def submission_start(request: HttpRequest) -> HttpResponse:
-    from accounts.permissions import require
-
     version = get_object_or_404(
         ModelVersion.objects.select_related("model__organisation"), pk=request.POST.get("version")
     )
@@ -103,7 +105,8 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
     kinds = regulation.catalogue().kinds
     context = {
         "submission": found, "side": side, "state": state, "profile": profile, "banner": NO_APPROVAL,
-        "steps": allowed_transitions(found, request.user, pieces=pieces), "clocks": _clocks(found), "changes": changes,
+        "steps": sorted(allowed_transitions(found, request.user, pieces=pieces), key=lambda step: not step.mine),
+        "clocks": _clocks(found), "changes": changes,
         "checklist": [
             {"kind": kind, "title": title, "pieces": evidence.get(kind, []),
              "done": any(piece.serves for piece in evidence.get(kind, [])),
@@ -114,7 +117,7 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
                      if not any(p.serves for p in evidence.get(kind, []))],
         "items": [_item(item, found) for item in evidence_seen_by(found, side)],
         "kinds": [kind for kind in kinds.values() if state.accepts is None or kind.id in state.accepts],
-        "plan": plan, "plan_text": _plan_text(plan), "plan_parts": list(plan.content.items()) if plan else [],
+        "plan": plan, "plan_text": _plan_text(plan), "plan_parts": _plan_parts(plan),
         "planned_end": planned_end(found), "plan_changes": found.plan_changes.select_related("author"),
         "requests": found.requests.select_related("author").prefetch_related("answers__author", "evidence"),
         "decisions": found.decisions.prefetch_related("conditions").select_related("author")
@@ -154,12 +157,15 @@ def _clocks(submission: Submission) -> list[dict[str, Any]]:
     return rows
 
 
-def _plan_text(plan: Any) -> str:
-    import yaml
+def _plan_parts(plan: Any) -> list[tuple[str, Any]]:
+    """In the order in which a plan is read; the database keeps none."""
+    return [(part, plan.content[part]) for part in PARTS if part in plan.content] if plan else []
 
+
+def _plan_text(plan: Any) -> str:
     if plan is None:
         return PLAN_TEMPLATE
-    return str(yaml.safe_dump(plan.content, allow_unicode=True, sort_keys=False))
+    return str(yaml.safe_dump(dict(_plan_parts(plan)), allow_unicode=True, sort_keys=False))
 
 
 PLAN_TEMPLATE = """question: ''
@@ -202,13 +208,16 @@ def submission_act(request: HttpRequest, submission_id: Any) -> HttpResponse:
 
 @login_required
 def evidence_file(request: HttpRequest, submission_id: Any, item_id: int) -> HttpResponse:
-    """The bytes of a filed document, for those who see the item."""
+    """The bytes of a filed document, for those who see the item; a look from another side is in the trail."""
     found, side = _found(request, submission_id)
-    item = get_object_or_404(evidence_seen_by(found, side).exclude(artefact=None), pk=item_id)
-    from accounts.row_security import seeing
-
-    with seeing([item.artefact.organisation_id]):
-        answer = HttpResponse(read_artefact(item.artefact), content_type=item.artefact.media_type)
-    answer["Content-Disposition"] = f'attachment; filename="{item.artefact.sha256[:12]}"'
+    item = get_object_or_404(evidence_seen_by(found, side).exclude(artefact_id=None), pk=item_id)
+    parties = {found.organisation_id, *found.deployments.values_list("organisation_id", flat=True)}
+    with seeing(parties):
+        artefact = get_object_or_404(Artefact, pk=item.artefact_id)
+        answer = HttpResponse(read_artefact(artefact), content_type=artefact.media_type)
+    if side != "developer":
+        by = require(request.user, Action.SEE, found, request_id=getattr(request, "request_id", ""))
+        record_event(action="evidence.open", subject=found, by=by, new={"item": item.pk, "sha256": artefact.sha256})
+    answer["Content-Disposition"] = f'attachment; filename="{artefact.sha256[:12]}"'
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -42,10 +42,11 @@ def seen(client, person, address):
 def test_owner_regulator_and_hospital_see_every_page_and_a_stranger_none(client):
     cast, other = make_cast(), make_cast()
     submit(cast)
-    for person in ("author", "approver", "intake", "decider", "signatory"):
+    for person in ("author", "decider", "signatory"):
         for name, address in pages_of(cast).items():
-            assert seen(client, cast.people[person], address) == 200, (person, name)
-    for person in ("author", "intake", "signatory"):
+            hidden = name == "difference" and person in ("intake", "decider")  # of revisions before the file came
+            assert seen(client, cast.people[person], address) == (404 if hidden else 200), (person, name)
+    for person in ("author", "intake"):
         for name, address in pages_of(cast).items():
             expected = 200 if name in ("model_list", "list") else 404
             assert seen(client, other.people[person], address) == expected, (person, name)
@@ -98,6 +99,28 @@ def test_a_card_is_public_only_when_it_was_opened(client):
     publish_card(ModelCard.objects.get(), public=True, by=cast.actor("approver"))
     page = client.get(address)
     assert page.status_code == 200 and b"Revisions" not in page.content and b"Intended use" in page.content
+
+
+def test_a_regulator_reads_the_card_that_was_submitted_and_no_other_revision(client):
+    cast = make_cast()
+    save_card(
+        cast.version, answers=answers_for(**{"use.benefit": answered("An early draft.")}), by=cast.actor("author")
+    )
+    submit(cast)
+    save_card(cast.version, answers=answers_for(**{"use.benefit": answered("A later text.")}), by=cast.actor("author"))
+    address = pages_of(cast)["card"]
+    client.force_login(cast.people["assessor"])
+    for page in (client.get(address), client.get(address + "?revision=1"), client.get(address + "?revision=3")):
+        assert b"revision 2 of" in page.content
+        assert b"An early draft." not in page.content and b"A later text." not in page.content
+    export = client.get(reverse("assurance:card_export", args=[cast.version.pk, "json"]))
+    assert b"A later text." not in export.content
+    client.force_login(cast.people["author"])
+    assert b"An early draft." in client.get(address + "?revision=1").content
+
+
+def answered(value):
+    return {"status": "answered", "value": value}
 
 
 def test_the_editor_saves_one_answer_at_a_time_and_keeps_a_revision(client):
@@ -156,3 +179,118 @@ def test_a_newer_base_marks_every_descendant(client):
         assert b"Base changed." in client.get(reverse("assurance:version", args=[version.pk])).content
     for version in (base, newer, cast.version):
         assert b"Base changed." not in client.get(reverse("assurance:version", args=[version.pk])).content
+
+
+def test_a_hospital_writes_its_own_layer_and_the_developers_stays_as_it_is(client):
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    slug = cast.submission.deployments.get().slug
+    address = reverse("assurance:card_edit", args=[cast.version.pk]) + f"?deployment={slug}&section=performance"
+    client.force_login(cast.people["qa"])
+    assert b"Local validity" in client.get(address).content
+    sent = {"field": "performance.local", "status": "answered", "deployment": slug,
+            "value": "metric: sensitivity\nvalue: 0.91\ndataset: our films"}  # fmt: skip
+    assert b"Saved" in client.post(address, sent, headers={"HX-Request": "true"}).content
+    client.post(address, {"publish": "1", "reason": "local check", "deployment": slug})
+    local = ModelCard.objects.get(layer="local").latest()
+    assert local.answers["performance.local"]["value"] == [
+        {"metric": "sensitivity", "value": 0.91, "dataset": "our films"}
+    ]
+    assert ModelCard.objects.get(layer="developer").latest().number == 1
+    page = client.get(reverse("assurance:card", args=[cast.version.pk]) + f"?deployment={slug}")
+    assert b"our films" in page.content
+    client.force_login(cast.people["author"])
+    assert client.get(address).status_code == 403
+
+
+def test_a_card_prints_the_finding_it_cites_and_marks_it_when_it_is_superseded(client):
+    from assurance.services.findings import store_finding
+    from tests.sandbox import finding
+
+    cast = make_cast()
+    deployment = cast.submission.deployments.get()
+    first = finding(value=0.93)
+    record = store_finding(first, family="performance", deployment=deployment)
+    measure = [{"metric": "auroc", "dataset": "set B", "finding": record.digest}]
+    save_card(cast.version, answers=answers_for(**{"performance.internal": answered(measure)}), by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    address = pages_of(cast)["card"]
+    page = client.get(address).content.decode()
+    assert "0.93" in page and "0.910 to 0.950 (95 %, delong)" in page and record.evidence_id in page
+    assert "was superseded" not in page
+    later = store_finding(finding(value=0.8, seed=2).placed(window=first.window), family="performance",
+                          deployment=deployment)  # fmt: skip
+    page = client.get(address).content.decode()
+    assert f"was superseded by {later.evidence_id}" in page and "0.93" in page
+
+
+def test_the_difference_of_two_revisions_and_the_changes_since_signed_open_with_rows(client):
+    cast = make_cast()
+    submit(cast)
+    absent = {"status": "not_available", "reason": "withdrawn by the desk"}
+    changed = answers_for(**{"use.benefit": absent, "use.workflow": answered("Before the reader.")})
+    save_card(cast.version, answers=changed, by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    page = client.get(pages_of(cast)["difference"]).content
+    assert b"withdrawn by the desk" in page and b"Before the reader." in page and b"2 fields differ" in page
+    page = client.get(pages_of(cast)["changes"]).content
+    assert b"Approvals to renew" in page and b"Author: authorship" in page
+    page = client.get(pages_of(cast)["coverage"] + "?framework=eu-ai-act&state=stale").content
+    assert b"the card changed after revision 1" in page
+
+
+@pytest.mark.parametrize("form", ["json", "chai-v01", "chai-v02", "fhir", "hugging-face", "monai"])
+def test_a_card_goes_out_in_every_format_and_what_it_cannot_hold_is_counted(client, form):
+    cast = make_cast()
+    save_card(cast.version, answers=answers_for(), by=cast.actor("author"))
+    client.force_login(cast.people["author"])
+    address = reverse("assurance:card_export", args=[cast.version.pk, form])
+    answer = client.get(address)
+    assert answer.status_code == 200 and "attachment" in answer["Content-Disposition"]
+    left = client.get(address + "?left_out=1").json()["left_out"]
+    assert len(left) == int(answer["X-Vigil-Left-Out"]) and bool(left) == (form in ("chai-v01", "chai-v02", "monai"))
+
+
+def test_a_dangerous_card_is_refused_on_the_page_and_the_draft_stays(client):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    cast = make_cast()
+    client.force_login(cast.people["author"])
+    xxe = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><AppliedModelCard>&x;</AppliedModelCard>'
+    address = reverse("assurance:card_import", args=[cast.version.pk])
+    page = client.post(address, {"file": SimpleUploadedFile("card.xml", xxe)}, follow=True).content
+    assert b"declares a document type or entities" in page and b"root:" not in page
+    assert ModelCard.objects.get().draft == {}
+
+
+def test_a_regulator_reads_a_filed_document_through_row_security_and_the_look_is_in_the_trail(
+    client, settings, tmp_path
+):
+    from django.conf import settings as live
+    from django.core.files.storage import default_storage
+    from django.db import connection
+
+    from assurance.services.artefacts import store_artefact
+    from records.models import AuditEvent
+
+    cast = make_cast()
+    content = b"risk file of the test"
+    artefact = store_artefact(
+        content, organisation_id=cast.submission.organisation_id, media_type="text/plain", description="Risk file"
+    )
+    item = cast.add("benefit_risk", artefact=artefact)
+    submit(cast)
+    address = reverse("assurance:evidence_file", args=[cast.submission.pk, item.pk])
+    client.force_login(cast.people["assessor"])
+    other = make_cast()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {live.DATABASE_APP_ROLE}")
+        page = client.get(pages_of(cast)["submission"]).content.decode()
+        assert address in page
+        assert client.get(address).content == content
+        client.force_login(other.people["assessor"])
+        assert client.get(address).status_code == 404
+        cursor.execute("RESET ROLE")
+    event = AuditEvent.objects.get(action="evidence.open")
+    assert event.person_id == cast.people["assessor"].pk and event.new["sha256"] == artefact.sha256
+    default_storage.delete(f"{artefact.sha256[:2]}/{artefact.sha256[2:4]}/{artefact.sha256}")
