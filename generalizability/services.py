@@ -9,7 +9,7 @@ import numpy as np
 from django.db import transaction
 from scipy import special, stats
 
-from assurance.adapters.protocol import Prompt
+from assurance.adapters.prompts import Prompt
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.evidence.finding import Finding, State
 from assurance.metrics.measured import interval_around, method_record

@@ -45,7 +45,8 @@ def case_mean(
     draws = bootstrap_ratios(cases, np.ones(cases.size), codes, replicates=replicates, rng=np.random.default_rng(seed))
     low, high = np.quantile(draws, [(1 - checked_level(level)) / 2, (1 + level) / 2])
     mean = float(cases.mean())
-    bounds = interval_around(mean, low, high, level=level, method="patient_bootstrap")
+    drawn = "patient_bootstrap" if patients is not None else "case_bootstrap"
+    bounds = interval_around(mean, low, high, level=level, method=drawn)
     details: dict[str, float | int] = {
         "sd": float(cases.std(ddof=1)) if cases.size > 1 else 0.0,
         "median": float(np.median(cases)),

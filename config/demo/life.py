@@ -18,7 +18,7 @@ from config.demo.dossiers import build_and_verify
 from config.demo.jobs import failed_jobs, wait_for_jobs
 from config.supervisor import Supervisor, say
 from explainability.services.explanations import ask_explanation
-from generalizability.services import pool_sites
+from generalizability.services import cases_with_truth, pool_sites
 from generalizability.tasks import start_robustness
 from monitoring.models import Alarm
 from monitoring.selectors.cases import farthest_cases
@@ -90,10 +90,12 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
     chest, brain = deployments[register.CLASSIFIER], deployments[register.BRAIN]
     by = require(cast.person("qa"), Action.ASK_EXPLANATION, brain)
     alarm = Alarm.objects.filter(deployment=brain).order_by("pk").first()
-    for case in farthest_cases(alarm, most=1) if alarm else []:
+    cases = farthest_cases(alarm, most=1) if alarm else cases_with_truth(brain, most=1)
+    for case in cases:
         ask_explanation(
-            brain, case=case, method="integrated_gradients", parameters={"steps": 16}, origin=f"alarm:{alarm.pk}", by=by
-        )
+            brain, case=case, method="integrated_gradients", parameters={"steps": 16},
+            origin=f"alarm:{alarm.pk}" if alarm else "person", by=by,
+        )  # fmt: skip
     quick = every > 1
     start_robustness(
         brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5] if quick else [1, 2, 3, 4, 5],

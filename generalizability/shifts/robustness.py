@@ -130,7 +130,8 @@ def paired_change(
     )
     low, high = np.quantile(draws, [(1 - checked_level(level)) / 2, (1 + level) / 2])
     value = float(change.mean())
-    span: Interval = interval_around(value, low, high, level=level, method="paired_patient_bootstrap")
+    drawn = "paired_patient_bootstrap" if patients is not None else "paired_case_bootstrap"
+    span: Interval = interval_around(value, low, high, level=level, method=drawn)
     too_few = f"{change.size} pairs: {minimum_cases} are needed" if change.size < minimum_cases else ""
     limit = None if tolerance is None else -abs(tolerance)
     state, reason = judged(value, span, limit=limit, higher_is_better=True, too_few=too_few)

@@ -49,7 +49,7 @@ def not_comparable(
     """A Finding without value when a side is empty, too small or the reference constant; None when all is well."""
     if reference.n < 2 or current.n < 2:
         reason = f"reference has {reference.n} and current {current.n} values: both need two or more"
-    elif reference.positions.size == 1 or reference.sd == 0:
+    elif reference.is_constant:
         reason = f"every reference value is {reference.positions[0]:g}: a constant has no spread to compare with"
     else:
         return None

@@ -52,6 +52,12 @@ class Distribution:
         """Population standard deviation."""
         return float(np.sqrt((np.square(self.positions - self.mean) * self.masses).sum() / self.masses.sum()))
 
+    @cached_property
+    def is_constant(self) -> bool:
+        """True when all values are one value, or differ by no more than the rounding of its arithmetic."""
+        size = float(max(abs(self.positions[0]), abs(self.positions[-1])))
+        return self.positions.size == 1 or self.sd <= 1e-9 * size
+
     def counts(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
         """Cases in (-inf, e1], (e1, e2], ..., (ek, inf)."""
         bounds = self._cumulative[np.searchsorted(self.positions, edges, side="right")]

@@ -153,3 +153,13 @@ def test_psi_reads_new_values_beyond_the_reference():
 
 def test_js_of_equal_samples_is_zero():
     assert float(js(np.arange(500), np.arange(500))) == 0
+
+
+def test_a_reference_that_differs_by_rounding_alone_is_constant():
+    # 1/45,901 added up in two orders differs in its last digit; a spread of 1e-21 must not become a distance of 1e9 sd
+    share = 1 / 45901
+    reference = np.array([share, np.nextafter(share, 1)] * 100)
+    for key in ("w1_sd", "ks", "psi", "js"):
+        finding = DETECTORS.load(key)(reference, np.full(100, 2 * share))
+        assert finding.value is None
+        assert "constant" in finding.reason
