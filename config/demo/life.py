@@ -99,7 +99,7 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
     quick = every > 1
     start_robustness(
         brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5] if quick else [1, 2, 3, 4, 5],
-        cases=2 if quick else 6, by=by,
+        cases=2 if quick else 3, by=by,
     )  # fmt: skip
     for deployment, quantity in ((chest, "auroc"), (brain, "dice")):
         try:
