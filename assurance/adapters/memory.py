@@ -1,8 +1,8 @@
 """Let the C library keep the memory of layers instead of giving it back after each of them.
 
-By default glibc maps large blocks afresh and returns the top of its heap again and again, so each layer of a network pays
-for page faults anew: half a million for one image of LiteMedSAM on a CPU, which is half of its time. With these settings
-there are none after the first image, and the process stays at the memory of its largest layer (0.9 GB for LiteMedSAM).
+By default glibc maps large blocks afresh and returns the top of its heap again and again, so each layer of a network
+pays for page faults anew: half a million for one image of LiteMedSAM on a CPU, which is half of its time. With these
+settings there are none after the first image, and the process stays at the memory of its largest layer (0.9 GB there).
 """
 
 import ctypes
