@@ -52,7 +52,7 @@ def job_task(name: str) -> Callable[[Callable[..., None]], Any]:
     """Make ``function(job, **arguments)`` the Celery task ``name`` that runs a claimed job to its end."""
 
     def wrap(function: Callable[..., None]) -> Any:
-        @shared_task(name=name)
+        @shared_task(name=name, autoretry_for=(OperationalError, InterfaceError), retry_backoff=2, max_retries=8)
         @functools.wraps(function)
         def run(job_id: str) -> None:
             _run(job_id, function)

@@ -14,9 +14,11 @@ from monitoring.drift.catalogue import DETECTORS
 
 
 class Maps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Explanations that an alarm asks for: how many of its cases, by which methods."""
+    """Explanations that an alarm asks for: how many of its cases, by which methods, and at most how many cases
+    all alarms of one computation ask for together (a software update moves many signals at once, by the same cases)."""
 
     cases: int = 3
+    most: int = 20
     methods: tuple[str, ...] = ("integrated_gradients", "seg_grad_cam")
 
 
@@ -79,6 +81,8 @@ def read_plan(content: Mapping[str, Any]) -> Plan:
         raise InvalidInput("bad_plan", f"window_days {plan.window_days}: give 1 to 366 days")
     if not 0 <= plan.maps.cases <= 50:
         raise InvalidInput("bad_plan", f"maps.cases {plan.maps.cases}: give 0 to 50 cases")
+    if not 0 <= plan.maps.most <= 500:
+        raise InvalidInput("bad_plan", f"maps.most {plan.maps.most}: give 0 to 500 cases")
     _check_choice("window", plan.window, WINDOWS)
     _check_choice("family_control", plan.family_control, CONTROLS)
     _check_range("stride_days", plan.stride_days, 1, 366)

@@ -31,16 +31,27 @@ def raise_alarms(deployment: Deployment, records: Iterable[FindingRecord], *, pl
             action="alarm.open", subject=alarm, by=SYSTEM,
             new={"finding": record.digest, "signal": record.signal, "stratum": record.stratum, "state": record.state},
         )  # fmt: skip
-    for alarm in opened:
-        cases = cases_behind(alarm, most=plan.maps.cases) if plan.maps.cases and plan.maps.methods else []
-        if cases:
-            start_job(
-                EXPLAIN, queue="inference", title=f"Maps for the alarm: {alarm}",
-                arguments={"deployment_id": str(deployment.pk), "alarm_id": alarm.pk,
-                           "cases": cases, "methods": list(plan.maps.methods)},
-                organisation_id=deployment.organisation_id,
-            )  # fmt: skip
+    _ask_for_maps(deployment, opened, plan=plan)
     return opened
+
+
+def _ask_for_maps(deployment: Deployment, opened: list[Alarm], *, plan: Plan) -> None:
+    """Maps of the cases behind each alarm; a case that several alarms share is one case, and ``maps.most`` ends it."""
+    if not plan.maps.cases or not plan.maps.methods:
+        return
+    asked: set[str] = set()
+    for alarm in opened:
+        room = plan.maps.most - len(asked)
+        fresh = [case for case in cases_behind(alarm, most=plan.maps.cases) if case not in asked][:room]
+        if not fresh:
+            continue
+        asked.update(fresh)
+        start_job(
+            EXPLAIN, queue="inference", title=f"Maps for the alarm: {alarm}",
+            arguments={"deployment_id": str(deployment.pk), "alarm_id": alarm.pk, "cases": fresh,
+                       "methods": list(plan.maps.methods)},
+            organisation_id=deployment.organisation_id,
+        )  # fmt: skip
 
 
 def _open_alarm(deployment: Deployment, record: FindingRecord) -> Alarm | None:

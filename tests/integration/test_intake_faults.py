@@ -155,7 +155,7 @@ class Servers:
             assert time.monotonic() < end, "it did not happen in time"
             time.sleep(0.2)
 
-    def settled(self, batch_id, *, limit_s=90):
+    def settled(self, batch_id, *, limit_s=180):
         """Wait for the batch, sending lost jobs again as the beat does."""
         end = time.monotonic() + limit_s
         while self.batch(batch_id).get("status") != "done":
