@@ -137,7 +137,7 @@ def test_drift_of_the_score_agrees_with_scipy_within_the_state_s_error(life):
     today = datetime.now(UTC).date()
     log = chest_log(today=today)
     start = datetime.combine(today - timedelta(days=WINDOW_DAYS * WINDOWS), datetime.min.time(), UTC)
-    times = pd.to_datetime(log.monitored["study_time"], utc=True)
+    times = pd.to_datetime(log.monitored["study_time"], utc=True, format="ISO8601")
     reference = log.reference["score"].to_numpy()
     heaviest = np.histogram(reference, bins=1000, range=(0, 1))[0].max() / reference.size
     checked = 0
