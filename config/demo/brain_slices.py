@@ -107,9 +107,9 @@ def deliveries(*, today: date, every: int = 1) -> dict[str, list[Slice]]:
     for window in range(WINDOWS):
         day = start + timedelta(days=WINDOW_DAYS * window)
         parts[f"window {window + 1}"] = [
-            *slices_of("scanner-a", heights[::6], start=day, days=WINDOW_DAYS, updated=False, seed=3 + 2 * window,
+            *slices_of("scanner-a", heights[::12], start=day, days=WINDOW_DAYS, updated=False, seed=3 + 2 * window,
                        label=f"w{window + 1}"),
-            *slices_of("scanner-b", heights if window else heights[::2], start=day, days=WINDOW_DAYS,
+            *slices_of("scanner-b", heights if window else heights[::4], start=day, days=WINDOW_DAYS,
                        updated=window > 0, seed=4 + 2 * window, label=f"w{window + 1}"),
         ]  # fmt: skip
     return parts

@@ -39,7 +39,7 @@ CLASSIFIER_PLAN = {
 }  # fmt: skip
 BRAIN_PLAN = {
     "window_days": brain_slices.WINDOW_DAYS, "limits": {"dice": 0.85}, "alarm_on": ["w1_sd", "dice"],
-    "maps": {"cases": 1, "most": 2, "methods": ["seg_grad_cam"]},
+    "maps": {"cases": 1, "most": 1, "methods": ["seg_grad_cam"]},
 }  # fmt: skip
 
 
