@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -37,11 +38,18 @@ class Walker:
         self.fill("login", person.email)
         self.fill("password", password)
         self.submit("password")
-        self.wait(lambda: "/login" not in self.driver.current_url, "signing in did not work")
+        self._wait_to_leave("/login")
         if totp_secret:
             self.fill("code", totp_code(totp_secret))
             self.submit("code")
-        self.wait(lambda: "/account/" not in self.driver.current_url, "signing in did not work")
+        self._wait_to_leave("/account/")
+
+    def _wait_to_leave(self, part: str) -> None:
+        """The first page of a cold process imports half the house: a slow disk needs longer than a page's usual wait."""
+        try:
+            self.wait(lambda: part not in self.driver.current_url, "", seconds=60)
+        except TimeoutException:
+            raise AssertionError(f"signing in stayed at {self.driver.current_url}:\n{self.text[:2000]}") from None
 
     def enter(self, person: Person) -> None:
         """With a session made on the server: quick, for walks that do not speak of signing in."""
