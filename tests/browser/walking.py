@@ -45,7 +45,7 @@ class Walker:
         self._wait_to_leave("/account/")
 
     def _wait_to_leave(self, part: str) -> None:
-        """The first page of a cold process imports half the house: a slow disk needs longer than a page's usual wait."""
+        """The first page of a cold process imports half the house, so it may take longer than other pages."""
         try:
             self.wait(lambda: part not in self.driver.current_url, "", seconds=60)
         except TimeoutException:
