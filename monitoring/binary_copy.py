@@ -41,7 +41,7 @@ def copy_binary(table: str, columns: Mapping[str, Fields], n: int) -> None:
         copy.write(END)
 
 
-def whole_numbers(values: NDArray[np.int32]) -> Fields:
+def whole_numbers(values: NDArray[np.integer[Any]]) -> Fields:
     return lambda start, end: _sized(values[start:end].astype(">i4"))
 
 
