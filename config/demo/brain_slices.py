@@ -98,8 +98,9 @@ def box_around(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
 
 
 def deliveries(*, today: date, every: int = EVERY) -> dict[str, list[Slice]]:
-    """``reference`` and one list for each window. ``every`` is the step between slices in mm."""
+    """``reference`` and one list for each window. ``every``: mm between slices, twice that of the judged window."""
     heights = list(range(FIRST_SLICE, LAST_SLICE + 1, every))
+    dense = list(range(FIRST_SLICE, LAST_SLICE + 1, max(1, every // 2)))  # a judged Dice needs fifty cases of a site
     start = today - timedelta(days=WINDOW_DAYS * WINDOWS)
     before = start - timedelta(days=60)
     parts = {
@@ -113,7 +114,7 @@ def deliveries(*, today: date, every: int = EVERY) -> dict[str, list[Slice]]:
         parts[f"window {window + 1}"] = [
             *slices_of("scanner-a", heights[::12], start=day, days=WINDOW_DAYS, updated=False, seed=3 + 2 * window,
                        label=f"w{window + 1}"),
-            *slices_of("scanner-b", heights if window else heights[::4], start=day, days=WINDOW_DAYS,
+            *slices_of("scanner-b", dense if window else heights[::4], start=day, days=WINDOW_DAYS,
                        updated=window > 0, seed=4 + 2 * window, label=f"w{window + 1}"),
         ]  # fmt: skip
     return parts
