@@ -175,11 +175,12 @@ def _plan(cast: Cast, deployment: Deployment, content: dict[str, Any]) -> None:
 
 
 def _token(cast: Cast, deployment: Deployment) -> str:
-    _, secret = issue_token(
-        organisation=cast.hospital, person=cast.person("qa"), name="demo sender", verbs=["send_predictions", "see"],
-        days=1, deployment_id=deployment.pk,
-    )  # fmt: skip
-    return secret
+    if deployment.slug not in cast.tokens:
+        _, cast.tokens[deployment.slug] = issue_token(
+            organisation=cast.hospital, person=cast.person("qa"), name=f"demo sender of {deployment.slug}",
+            verbs=["send_predictions", "see"], days=1, deployment_id=deployment.pk,
+        )  # fmt: skip
+    return cast.tokens[deployment.slug]
 
 
 def _ingest_reference(deployment: Deployment, rows: pd.DataFrame, path: Path, *, why: str) -> None:
