@@ -9,7 +9,7 @@ from assurance.models import EvidenceItem, InformationRequest, Submission
 from assurance.regulation import content, machine
 from assurance.services.proceedings import warn
 from assurance.services.submission_guards import case_of, missing_for
-from assurance.services.submissions import move_submission
+from assurance.services.submission_steps import move_submission
 from records.actor import SYSTEM
 from records.canonical import content_hash
 from records.services import record_event
