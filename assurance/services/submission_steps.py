@@ -18,6 +18,7 @@ from assurance.evidence.errors import InvalidInput
 from assurance.models import EvidenceItem, StateChange, Submission
 from assurance.requirements.coverage import Evidence, by_kind
 from assurance.selectors.evidence import pieces_of
+from assurance.services.real_world_tests import end_tests, suspend_tests
 from assurance.services.snapshots import build_snapshot
 from assurance.services.submission_clocks import follow_step
 from assurance.services.submission_content import bound_sha256
@@ -149,6 +150,9 @@ def _apply(case: Case, *, sha256: str, signature: Signature | None, reason: str,
         submission.suspension_proposals.filter(status="open").update(
             status="followed", settled_at=at, settled_by_id=by.person_id, settled_reason=reason
         )
+        suspend_tests(submission, by=by, reason=reason)
+    if step.target in ("final_report_due", "terminated"):
+        end_tests(submission, by=by, reason=reason or f"{submission.label} came to its end")
     if step.id in ("t12", "t13"):
         submission.requests.filter(status="answered", asked_in="completeness_check").update(status="accepted")
     if "sandbox.activity" in step.requires and step.reason_mandatory:
