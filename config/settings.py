@@ -230,6 +230,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
 # Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
+WEIGHTS_LIMIT_BYTES = env_int("VIGIL_WEIGHTS_LIMIT_BYTES", default=4 * 2**30, at_least=1024)
 INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 INTAKE_EMBED_IMAGES = env_flag("VIGIL_INTAKE_EMBED_IMAGES", default=False)
