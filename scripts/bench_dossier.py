@@ -17,7 +17,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-SIZES = {"30 pages": 7, "100 pages": 53, "300 pages": 191, "600 pages": 401}  # windows of 28 days that give about so many pages
+SIZES = {
+    "30 pages": 7,
+    "100 pages": 53,
+    "300 pages": 191,
+    "600 pages": 401,
+}  # windows of 28 days that give about so many pages
 
 
 def results() -> Iterator[dict[str, Any]]:

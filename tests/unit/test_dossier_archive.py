@@ -2,9 +2,6 @@
 
 import hashlib
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +9,7 @@ from reporting.dossier import contents as c
 from reporting.dossier.assemble import assemble
 from reporting.dossier.pdf.document import render
 from tests.dossiers import sources
-from tests.pdf_archive import remarks
-
-JARS = ("preflight", "pdfbox2", "xmpbox", "fontbox2", "commons-logging", "commons-io", "javax.activation", "jaxb-api")
-ONLY_PART_1 = (  # what PDF/A-3 allows and PDF/A-1, the one part that Apache Preflight knows, does not
-    "1.2.9 : Body Syntax error, EmbeddedFile entry is present",
-    "1.4.7 : Trailer Syntax error, EmbeddedFile entry is present",
-    "2.1.6 : Invalid graphics object, Invalid version of the ICCProfile",
-    "7.11.2 : Error on MetaData, part must be 1",
-)
+from tests.pdf_archive import ONLY_PART_1, preflight, remarks
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +49,6 @@ def test_a_wrong_width_is_found(pdf):
 
 
 def test_apache_preflight_finds_nothing_but_what_part_1_forbids(pdf, tmp_path):
-    """An independent validator, where Debian's libpdfbox2-java is installed: fonts, streams, metadata, annotations."""
-    jars = [Path("/usr/share/java") / f"{name}.jar" for name in JARS]
-    java = shutil.which("java")
-    if java is None or not all(jar.exists() for jar in jars):
-        pytest.skip("needs java and Debian's libpdfbox2-java, libactivation-java and libjaxb-api-java")
-    path = tmp_path / "dossier.pdf"
-    path.write_bytes(pdf)
-    classes = ":".join(map(str, jars))
-    done = subprocess.run(
-        [java, "-cp", classes, "org.apache.pdfbox.preflight.Validator_A1b", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    told = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r"\d+\.\d", line)]
+    """An independent validator: fonts, streams, metadata, annotations, colours."""
+    told = preflight(pdf, tmp_path)
     assert told and [line for line in told if not line.startswith(ONLY_PART_1)] == []

@@ -131,9 +131,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
             canvas._doc._timeStamp = _frozen_at(self.contents.identity.frozen_at)
             canvas._doc.signature.update(self.content_sha256.encode())
             canvas.showOutline()
-            canvas.before_saving = lambda: archive.settle(
-                canvas, self.contents, content, self.content_sha256, chai_xml
-            )
+            canvas.before_saving = lambda: archive.settle(canvas, self.contents, content, self.content_sha256, chai_xml)
             return canvas
 
         return make

@@ -198,7 +198,7 @@ class TaggedCanvas(Canvas):  # type: ignore[misc]
         shown = " ".join(f"{name} {size:g} Tf ({part}) Tj" for name, part in runs)
         self._code.append(f"BT 1 0 0 1 {x:.2f} {y:.2f} Tm {shown} ET")
 
-    def setFillColor(self, aColor: Any, alpha: float | None = None) -> None:  # noqa: N802, N803
+    def setFillColor(self, aColor: Any, alpha: float | None = None) -> None:  # noqa: N802
         known = self._fills.get(aColor)
         if known is None:
             before = len(self._code)

@@ -43,9 +43,7 @@ class WrittenDocument(pdfdoc.PDFDocument):  # type: ignore[misc]
         """Write a compressed stream; what stands for it in a dictionary of ReportLab's."""
         packed = zlib.compress(content)
         number = self.number()
-        self.put(
-            number, b"<< /Filter /FlateDecode /Length %d >>\nstream\n" % len(packed) + packed + b"endstream\n"
-        )
+        self.put(number, b"<< /Filter /FlateDecode /Length %d >>\nstream\n" % len(packed) + packed + b"endstream\n")
         return self.named(number)
 
     def named(self, number: int) -> Any:
