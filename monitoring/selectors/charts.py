@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -136,25 +135,29 @@ def streams_of(
     if end is not None:
         conditions.append("window_end <= %s")
         values.append(end)
+    order = "ORDER BY window_end"
     rows = _rows(
-        # one look at each content: jsonb is unpacked anew for every arrow
-        f"SELECT family, signal, quantity, {SECONDS.format('window_start')}, {SECONDS.format('window_end')}, value, "
-        "state, n_cases, c.unit, "
-        "(c.interval->>'low')::float8, (c.interval->>'high')::float8, (c.\"null\"->'quantiles'->>'0.99')::float8 "
-        'FROM assurance_findingrecord, jsonb_to_record(content) AS c (unit text, interval jsonb, "null" jsonb) '
-        f"WHERE {' AND '.join(conditions)} ORDER BY family, signal, quantity, window_end",
+        # one row for each stream; one look at each content, since jsonb is unpacked anew for every arrow
+        f"SELECT family, signal, quantity, max(unit), array_agg({SECONDS.format('window_start')} {order}), "
+        f"array_agg({SECONDS.format('window_end')} {order}), array_agg(value {order}), array_agg(state {order}), "
+        f"array_agg(n_cases {order}), array_agg(low {order}), array_agg(high {order}), array_agg(chance {order}) "
+        "FROM (SELECT family, signal, quantity, window_start, window_end, value, state, n_cases, c.unit, "
+        "  (c.interval->>'low')::float8 AS low, (c.interval->>'high')::float8 AS high, "
+        "  (c.\"null\"->'quantiles'->>'0.99')::float8 AS chance "
+        '  FROM assurance_findingrecord, jsonb_to_record(content) AS c (unit text, interval jsonb, "null" jsonb) '
+        f"  WHERE {' AND '.join(conditions)}) AS f GROUP BY family, signal, quantity ORDER BY family, signal, quantity",
         values,
     )
-    grouped: dict[tuple[str, str, str], list[Step]] = defaultdict(list)
-    units: dict[tuple[str, str, str], str] = {}
-    for family, signal, quantity, first, last, value, state, n_cases, unit, low, high, chance in rows:
-        key = (family, signal, quantity)
-        grouped[key].append(Step(moment(first), moment(last), value, state, n_cases, low, high, chance))
-        units[key] = "" if unit in (None, "1") else unit
     return [
-        Stream(deployment.pk, family, quantity, signal, stratum, units[family, signal, quantity], steps)
-        for (family, signal, quantity), steps in grouped.items()
-    ]
+        Stream(
+            deployment.pk, family, quantity, signal, stratum, "" if unit in (None, "1") else unit,
+            [
+                Step(moment(first), moment(last), *rest)
+                for first, last, *rest in zip(starts, ends, *columns, strict=True)
+            ],
+        )
+        for family, signal, quantity, unit, starts, ends, *columns in rows
+    ]  # fmt: skip
 
 
 class Cell(NamedTuple):

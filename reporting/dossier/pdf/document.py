@@ -127,7 +127,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         def make(*args: Any, **options: Any) -> TaggedCanvas:
             options["lang"] = self.contents.identity.language
             canvas = TaggedCanvas(*args, pdfVersion=(1, 7), **options)
-            canvas._doc._timeStamp = _frozen_at(self.contents.identity.frozen_at)
+            canvas._doc._timeStamp = frozen_at(self.contents.identity.frozen_at)
             canvas._doc.signature.update(self.content_sha256.encode())
             canvas.showOutline()
             self._content, self._chai_xml = content, chai_xml
@@ -195,7 +195,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
 _OF_WIDTH = 26.0
 
 
-def _frozen_at(iso: str) -> TimeStamp:
+def frozen_at(iso: str) -> TimeStamp:
     """The moment of freezing as the document's date, whatever the clock says now."""
     stamp = TimeStamp(1)
     at = datetime.fromisoformat(iso)
