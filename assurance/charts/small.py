@@ -1,6 +1,8 @@
 """Small pictures: a course for a row of a table, and two distributions over each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -9,6 +11,30 @@ from assurance.charts.scale import Scale, covering
 
 MARKS = {"act": "m-3-3h6v6h-6z", "watch": "m0-4l4 7h-8z"}  # as on the large charts: shape, then colour
 DOT = "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0z"
+
+
+@lru_cache(maxsize=256)
+def _across(many: int, width: int) -> tuple[int, ...]:
+    step = (width - 9) / max(1, many - 1)
+    return tuple(round(3 + place * step) for place in range(many))
+
+
+@lru_cache(maxsize=65_536)
+def _step(x: int, to_x: int, y: int, to_y: int) -> str:
+    return f"l{to_x - x}{'' if to_y < y else ' '}{to_y - y}"
+
+
+def _pieces(values: Sequence[float | None]) -> Iterator[tuple[int, Sequence[float]]]:
+    """(place of the first, values) of each run without a gap."""
+    if None not in values:
+        yield 0, values  # type: ignore[misc]
+        return
+    place = 0
+    for missing, run in groupby(values, key=lambda value: value is None):
+        held = list(run)
+        if not missing:
+            yield place, held  # type: ignore[misc]
+        place += len(held)
 
 
 def sparkline(
@@ -21,18 +47,16 @@ def sparkline(
         return mark_safe('<span class="soft small">no data</span>')
     include = [*([0.0] if zero else []), *([limit] if limit is not None else [])]
     low, high = covering(known, include=include)
-    step, slope = (width - 9) / max(1, len(values) - 1), (9 - height) / (high - low)
+    slope = (9 - height) / (high - low)
     origin = height - 4 - low * slope
-    # one path of whole pixels, put together plainly: a page holds hundreds of these, and all but the title is numbers
-    course, pen, x, y = [], "M", 0.0, 0.0
-    for place, value in enumerate(values):
-        if value is None:
-            pen = "M"
-        else:
-            x, y = 3 + place * step, origin + slope * value
-            course.append(f"{pen}{x:.0f} {y:.0f}")
-            pen = "L"
-    mark = f"M{x:.0f} {y:.0f}{MARKS.get(state, DOT)}"
+    # whole pixels and steps from point to point, put together plainly: a page holds hundreds of these
+    course, x, y = [], 0, 0
+    for start, piece in _pieces(values):
+        across = _across(len(values), width)[start : start + len(piece)]
+        down = [round(origin + slope * value) for value in piece]
+        course.append(f"M{across[0]} {down[0]}" + "".join(map(_step, across, across[1:], down, down[1:])))
+        x, y = across[-1], down[-1]
+    mark = f"M{x} {y}{MARKS.get(state, DOT)}"
     line = f'<path class="limit-act" d="M2 {origin + slope * limit:.0f}H{width}"/>' if limit is not None else ""
     return mark_safe(  # noqa: S308 -- see above
         f'<svg class="spark" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '

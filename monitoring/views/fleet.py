@@ -14,12 +14,12 @@ from assurance.charts.small import sparkline
 from assurance.evidence.finding import State
 from assurance.models import Deployment
 from assurance.selectors.deployments import visible_deployments
-from monitoring.selectors.charts import Stream
+from monitoring.selectors.charts import Stream, values_of
 from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
 from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
 from monitoring.words import capital, expected_words, name_of, number, percent, place_name, signal_name, story
 
-SPARK = 52  # the newest windows of a small line
+SPARK = 104  # the newest windows of a small line
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _line(stream: Stream) -> Line:
     name = capital(signal_name(stream.signal) or name_of(stream.quantity)) + (f", {place}" if place else "")
     last = stream.last
     picture = sparkline(
-        [step.value for step in stream.steps[-SPARK:]], title=f"{name}, {name_of(stream.quantity)}",
+        values_of(stream.steps[-SPARK:]), title=f"{name}, {name_of(stream.quantity)}",
         limit=limit.act if limit else None, state=last.state, zero=stream.family != "performance",
     )  # fmt: skip
     return Line(name, number(last.value), last.state, picture)

@@ -91,7 +91,7 @@ def test_a_sparkline_breaks_at_missing_values_and_marks_the_last_known_one():
     assert course.get("d").count("M") == 2
     assert limit.get("class") == "limit-act"
     assert mark.get("class") == "point act"
-    assert mark.get("d").startswith(f"M{3 + 2 * 111 / 3:.0f} ")
+    assert mark.get("d").startswith(f"M{3 + 2 * 111 // 3} ")
 
 
 def test_a_strip_and_a_pair_of_histograms_are_well_formed():
