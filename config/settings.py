@@ -129,7 +129,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
     "submission-steps": {"task": "assurance.take_due_steps", "schedule": 300.0, "options": {"expires": 300}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
-    "weekly-mail": {"task": "monitoring.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
+    "weekly-mail": {"task": "reporting.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # People
