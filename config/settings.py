@@ -129,7 +129,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
     "submission-steps": {"task": "assurance.take_due_steps", "schedule": 300.0, "options": {"expires": 300}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
-    "weekly-mail": {"task": "monitoring.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
+    "weekly-mail": {"task": "reporting.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # People
@@ -234,6 +234,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
 # Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
+WEIGHTS_LIMIT_BYTES = env_int("VIGIL_WEIGHTS_LIMIT_BYTES", default=4 * 2**30, at_least=1024)
 INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 INTAKE_EMBED_IMAGES = env_flag("VIGIL_INTAKE_EMBED_IMAGES", default=False)
