@@ -5,6 +5,7 @@ commands that run for long, as an operator starts and ends them.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -196,8 +197,9 @@ print("flushed", vigil.flush())
 def installed(tmp_path_factory):
     """The client as pip installs it, without anything of this project beside it."""
     folder = tmp_path_factory.mktemp("client")
+    source = shutil.copytree(ROOT / "client", tmp_path_factory.mktemp("source") / "client")  # building leaves files
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-               "--target", str(folder), str(ROOT / "client")]  # fmt: skip
+               "--target", str(folder), str(source)]  # fmt: skip
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr[-1000:]
     return folder
@@ -222,3 +224,16 @@ def test_the_installed_client_keeps_rows_while_the_server_is_away_and_sends_them
     assert list(tmp_path.glob("*.ndjson.gz")) == []
     rows, cases = cases_in(servers)
     assert (rows, cases) == (before + 72, rows)
+
+
+@pytest.mark.slow
+def test_the_example_with_a_monai_model_logs_every_score_of_its_loop(servers, installed, tmp_path):
+    before = cases_in(servers)[0]
+    example = ROOT / "client" / "examples" / "monai_loop.py"
+    command = [sys.executable, str(example), f"http://127.0.0.1:{servers.port}", servers.access["id"],
+               servers.access["token"]]  # fmt: skip
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr[-1000:]
+    assert answer.stdout.count("'accepted': 16") == 2
+    assert cases_in(servers)[0] == before + 32

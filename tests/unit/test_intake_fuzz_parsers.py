@@ -3,11 +3,13 @@
 import gzip
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pydicom
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -130,13 +132,13 @@ def test_a_good_file_is_read_and_a_damaged_one_is_answered_for(target):
 
 
 def test_the_samples_of_pydicom_are_all_answered_for():
-    from pydicom.data import get_testdata_files
-
+    """The small ones: many transfer syntaxes, implicit and big endian, cut and odd files."""
     outcomes = []
-    for name in get_testdata_files("*.dcm"):
-        with open(name, "rb") as file:  # noqa: PTH123
-            part = read_object(file)
-        outcomes.append(part.refusal)
-        assert part.refusal is None or part.refusal.message
+    for path in sorted((Path(pydicom.__file__).parent / "data" / "test_files").glob("*.dcm")):
+        if path.stat().st_size < 60_000:
+            with path.open("rb") as file:
+                part = read_object(file)
+            outcomes.append(part.refusal)
+            assert part.refusal is None or part.refusal.message
     assert len(outcomes) > 40
     assert outcomes.count(None) > len(outcomes) / 2
