@@ -1,7 +1,7 @@
 """The monitoring app's HTTP interface: predictions and labels in, findings out."""
 
 import io
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from accounts.api_auth import AUTH, caller
 from accounts.models import ApiToken
 from accounts.permissions import Action
 from assurance.evidence.errors import InvalidInput
+from assurance.evidence.moments import in_utc
 from assurance.models import Deployment, FindingRecord
 from monitoring.intake.formats import MOST_JSON_BYTES, encoding_of
 from monitoring.intake.unpack import unpacked
@@ -172,18 +173,10 @@ def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFi
                 raise InvalidInput("bad_filter", f"{name} holds a NUL character: give text")
             rows = rows.filter(**{name: value})
     if filters.start:
-        rows = rows.filter(window_end__gt=_utc(filters.start))
+        rows = rows.filter(window_end__gt=in_utc(filters.start))
     if filters.end:
-        rows = rows.filter(window_start__lt=_utc(filters.end))
+        rows = rows.filter(window_start__lt=in_utc(filters.end))
     return list(rows[:5000])
-
-
-def _utc(moment: datetime) -> datetime:
-    """In UTC; one without zone is taken as UTC. Offsets that a clock can show and a database cannot are brought in."""
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidInput("bad_time", f"{moment} lies outside the years 1 to 9999") from error
 
 
 def _token(request: HttpRequest) -> ApiToken | None:
