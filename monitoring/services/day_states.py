@@ -18,7 +18,8 @@ from monitoring.drift.binned import BinnedState
 from monitoring.drift.categories import MOST_LEVELS, CategoryState
 from monitoring.drift.sketch import SketchState
 from monitoring.drift.state import state_from_bytes, to_bytes
-from monitoring.models import DayState, PredictionBatch, Signal
+from monitoring.models import DayState, PredictionBatch, ReferenceSet, Signal
+from monitoring.services import embedding_days
 
 Place = tuple[str, date]  # site, UTC day
 Key = tuple[str, date, str]  # site, UTC day, signal
@@ -43,6 +44,8 @@ def summarise_batch(batch_id: UUID) -> int:
     anew = _counted_again(batch, reopened, version_id) if reopened else {}
     _into_days(batch, added, version_id=version_id)
     _into_days(batch, anew, version_id=version_id, replaced=reopened)
+    in_force = ReferenceSet.objects.filter(deployment=batch.deployment, version=version_id, replaced_at=None).first()
+    embedding_days.add_batch(batch, in_force, version_id=version_id, reopened=reopened)
     batch.summarised_at = timezone.now()
     batch.save(update_fields=("summarised_at",))
     return len(added) + len(anew)
