@@ -138,8 +138,8 @@ def quiet_rates(columns: Columns, *, splits: int = SPLITS, seed: int = 0) -> dic
         half = order.size // 2
         sides = [{name: values[part] for name, values in columns.items()} for part in (order[:half], order[half:])]
         for name, one in compared(*sides).items():
-            known = one.null is not None and one.null.p_value is not None
-            spoke = known and one.null.p_value <= 0.01
+            p_value = one.null.p_value if one.null else None
+            spoke = p_value is not None and p_value <= 0.01
             moved = one.state.value in ("watch", "act")
             found[name] = (found[name][0] + spoke, found[name][1] + moved)
     return found

@@ -48,10 +48,11 @@ def pooled_law(value: float, first: Distribution, second: Distribution, *, weigh
     shares = pooled.cdf(pooled.positions)
     inside = shares < 1 - 1e-12  # at the last value both samples are complete
     cells = np.searchsorted(_EDGES, shares[inside], side="left") - 1
-    weights = np.bincount(cells.clip(0), (pooled.masses / pooled.masses.sum())[inside], minlength=_INNER.size)
+    share = (pooled.masses / pooled.masses.sum())[inside]
+    weights = np.bincount(cells.clip(0), share, minlength=_INNER.size).astype(np.float32)
     if weighted:
-        weights = weights / (_INNER * (1 - _INNER))
-    draws = _squares(first.n, second.n, seed) @ weights.astype(np.float32)
+        weights /= (_INNER * (1 - _INNER)).astype(np.float32)
+    draws = _squares(first.n, second.n, seed) @ weights
     noise = _noise(first.n, second.n)
     return _law(draws, value**2 / noise, scale=lambda draw: math.sqrt(draw * noise))
 

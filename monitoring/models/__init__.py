@@ -7,12 +7,12 @@ from monitoring.models.predictions import CasePlace, Label, PastLabel, PastPredi
 from monitoring.models.saved_views import SavedView, WeeklySummary
 from monitoring.models.schema import ControlReading, FeatureSchema, IntakeRules, SchemaEvent
 from monitoring.models.signals import Signal
-from monitoring.models.states import DayState, ReferenceSet, ReferenceState
+from monitoring.models.states import ChunkStates, DayState, ReferenceSet, ReferenceState
 from monitoring.models.window_reports import WindowReport
 
 __all__ = [
-    "Alarm", "AlarmNote", "CasePlace", "ControlReading", "DayState", "EmbeddingDay", "FeatureSchema", "IntakeRules",
-    "Label", "MonitoringPlan", "PastLabel", "PastPrediction", "Prediction", "PredictionBatch", "ReferenceEmbedding",
-    "ReferenceSet", "ReferenceState", "Reject", "SavedView", "SchemaEvent", "Signal", "StudyObject", "WeeklySummary",
-    "WindowReport", "WindowRun",
+    "Alarm", "AlarmNote", "CasePlace", "ChunkStates", "ControlReading", "DayState", "EmbeddingDay", "FeatureSchema",
+    "IntakeRules", "Label", "MonitoringPlan", "PastLabel", "PastPrediction", "Prediction", "PredictionBatch",
+    "ReferenceEmbedding", "ReferenceSet", "ReferenceState", "Reject", "SavedView", "SchemaEvent", "Signal",
+    "StudyObject", "WeeklySummary", "WindowReport", "WindowRun",
 ]  # fmt: skip

@@ -111,7 +111,8 @@ def _of_embeddings(deployment: Deployment, current: Cases) -> Exemplars | None:
 def _complete(side: Cases) -> Cases:
     if side.embeddings is None:
         return side
-    kept = side.some(np.isfinite(side.embeddings).all(axis=1))
+    complete: NDArray[np.bool_] = np.isfinite(side.embeddings).all(axis=1)
+    kept = side.some(complete)
     if kept.n <= MOST_VECTORS:
         return kept
     places = np.zeros(kept.n, dtype=bool)

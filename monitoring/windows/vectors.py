@@ -36,12 +36,9 @@ def vector_findings(
     if current.embeddings is not None:
         for key in plan.embedding:
             if enough and key in OF_STATES:
-                before, after = ([block[OF_STATES[key]] for block in side] for side in blocks)
-                yield (
-                    "input",
-                    EMBEDDING,
-                    DETECTORS.load(key)(before, after, seed=plan.seed, permutations=plan.permutations),
-                )
+                sides = [[block[OF_STATES[key]] for block in side] for side in blocks]
+                found: Finding = DETECTORS.load(key)(*sides, seed=plan.seed, permutations=plan.permutations)
+                yield "input", EMBEDDING, found
                 continue
             yield "input", EMBEDDING, _compared(key, reference, current, reference.embeddings, current.embeddings, plan)
     names = [name for name in sorted(current.values) if name.startswith("score_") and name in reference.values]
