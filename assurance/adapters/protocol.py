@@ -131,6 +131,10 @@ class LoadedModel(ABC):
         with torch.autocast(self.device.type, dtype=getattr(torch, self.precision)):
             return self.forward(inputs, prompt).float()
 
+    def whole(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        """``answer`` without a gradient; adapters of large volumes put it together from windows."""
+        return self.answer(inputs, prompt)
+
     def in_precision(self, name: str) -> Self:
         """This model, its weights shared, that answers in mixed precision.
 

@@ -1,12 +1,14 @@
 """What a form of the workspace asks for: each act reads its fields and calls one service."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, time
 from typing import Any
 
 import yaml
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils.dateparse import parse_date
 
 from accounts.models import Role
 from assurance import regulation
@@ -16,6 +18,7 @@ from assurance.selectors.cards import latest_revision
 from assurance.selectors.evidence import current_plan
 from assurance.services import endings, plan_changes, plans, proceedings, submissions
 from assurance.services.artefacts import store_artefact
+from assurance.services.regulator_access import end_regulator_access
 from assurance.services.site_commitments import sign_commitment
 from assurance.services.submission_sides import acting_as, memberships_in
 from records.actor import Actor
@@ -314,6 +317,19 @@ def settle_appeal(submission: Submission, request: HttpRequest) -> str:
     return "The appeal is upheld." if upheld else "The appeal is dismissed."
 
 
+def end_access(submission: Submission, request: HttpRequest) -> str:
+    day = parse_date(request.POST.get("until", ""))
+    if day is None:
+        raise InvalidInput(
+            "bad_date", f"until {request.POST.get('until', '')[:40]!r} is not a date: write it as 2027-01-31"
+        )
+    until = datetime.combine(day, time.max, UTC).replace(microsecond=0)
+    found = end_regulator_access(
+        submission, until=until, by=_by(submission, request, DECIDER), reason=request.POST.get("reason", "")
+    )
+    return f"The authority's access ends {found.regulator_until:%Y-%m-%d %H:%M} UTC."
+
+
 def not_applicable(submission: Submission, request: HttpRequest) -> str:
     proceedings.mark_not_applicable(
         submission, requirement=request.POST.get("requirement", ""), reason=request.POST.get("reason", ""),
@@ -328,6 +344,6 @@ ACTS: dict[str, Callable[[Submission, HttpRequest], str]] = {
         move, declare, add_evidence, withdraw_evidence, save_plan, freeze_plan, sign_plan, commit_site, ask, answer,
         settle_request, assess, decide, meet_condition, remark, propose_change, agree_change, reject_change,
         propose_suspension, set_aside, write_paper, share_paper, comment_paper, ask_publication, agree_publication,
-        decline_publication, lodge_appeal, settle_appeal, not_applicable,
+        decline_publication, lodge_appeal, settle_appeal, end_access, not_applicable,
     )
 }  # fmt: skip

@@ -50,7 +50,7 @@ class Question:
             self.inputs = model.prepare(image)
             self.prompt = model.network_prompt(prompt, self.shape)
             with torch.inference_mode():
-                outputs = model.answer(self.inputs, self.prompt)
+                outputs = model.whole(self.inputs, self.prompt)
         if not bool(torch.isfinite(outputs).all()):
             raise NotComputable("not_finite", f"{model.key} answers this image with values that are not finite")
         self.unit = "logit"
@@ -63,7 +63,7 @@ class Question:
             self._ask_for_class(outputs, target)
         else:
             raise InvalidInput("bad_part", f"part {part!r}: {model.key} answers with classes, which have no parts")
-        self.f_x = float(self(self.inputs)[0].detach())
+        self.f_x = float(self._scalar(outputs)[0])
 
     def _ask_for_class(self, outputs: torch.Tensor, target: int | None) -> None:
         classes = self.model.contract.classes
@@ -129,14 +129,23 @@ class Question:
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """(B, C, ...) to (B,)."""
-        outputs = self.model.answer(inputs, self.prompt)
+        return self._scalar(self._outputs(inputs))
+
+    def shares(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, C, ...) to (B,): the target as a probability, for sentences; over a mask its mean."""
+        return self._share(self._outputs(inputs))
+
+    def _outputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        """In one pass where a gradient is asked for, else in windows where the model has some: they need less memory."""
+        graded = torch.is_grad_enabled() and inputs.requires_grad
+        return self.model.answer(inputs, self.prompt) if graded else self.model.whole(inputs, self.prompt)
+
+    def _scalar(self, outputs: torch.Tensor) -> torch.Tensor:
         if self.mask is None:
             return outputs[:, self.index]
         return (outputs[:, self.index] * self.mask).flatten(1).sum(dim=1) / self.mask.sum()
 
-    def shares(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(B, C, ...) to (B,): the target as a probability, for sentences; over a mask its mean."""
-        outputs = self.model.answer(inputs, self.prompt)
+    def _share(self, outputs: torch.Tensor) -> torch.Tensor:
         if self.mask is None:
             return outputs.softmax(dim=1)[:, self.index]
         chance = outputs[:, 0].sigmoid() if outputs.shape[1] == 1 else outputs.softmax(dim=1)[:, self.index]
@@ -216,10 +225,13 @@ def question_for(
 
 
 def batch_for(inputs: torch.Tensor, batch: int, *, most: int = 64) -> int:
-    """``batch`` itself, or where it is 0 as many inputs as hold about a million values: small images gain most."""
+    """``batch`` itself, or where it is 0 as many inputs as hold a quarter of a million values: small images gain most.
+
+    A foundation model keeps some two gigabytes for the gradient of one image of 256 × 256, so it gets one at a time.
+    """
     if batch < 0:
         raise InvalidInput("bad_batch", f"batch {batch}: give 1 or more, or 0 to let it be chosen")
-    return batch or max(1, min(most, 2**20 // inputs[0].numel()))
+    return batch or max(1, min(most, 2 ** (22 if inputs.is_cuda else 18) // inputs[0].numel()))
 
 
 def image_shape(image: Any) -> tuple[int, ...]:

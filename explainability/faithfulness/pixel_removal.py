@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ LARGEST_VOLUME = 2**22
 """Cells of a volume that is still run some 30 times for one check; a map of a larger one is judged on a crop."""
 
 
-def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
+def deletion(graded: Graded, *, seed: int = 0, orders: int = 5, shares: Sequence[float] = SHARES) -> Finding:
     """Mean score while the strongest patches are taken away, random order minus the map's order.
 
     The score is the target's probability (for a segmentation its mean over the fixed mask), averaged over removed
@@ -40,10 +41,10 @@ def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
     Rong, Leemann, Borisov, Kasneci & Kasneci (2022), A consistent and efficient evaluation strategy for attribution
     methods, ICML, arXiv:2202.00449 (noisy linear imputation); Petsiuk, Das & Saenko (2018), RISE, arXiv:1806.07421.
     """
-    return _removal(graded, "deletion", seed=seed, orders=orders)
+    return _removal(graded, "deletion", seed=seed, orders=orders, shares=shares)
 
 
-def insertion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
+def insertion(graded: Graded, *, seed: int = 0, orders: int = 5, shares: Sequence[float] = SHARES) -> Finding:
     """Mean score while the strongest patches of the image replace its blurred copy, map's order minus random order.
 
     Otherwise as :func:`deletion`: larger is better, passes where it beats every random order.
@@ -52,10 +53,10 @@ def insertion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
     ----------
     Petsiuk, Das & Saenko (2018), RISE: randomized input sampling for explanation, BMVC, arXiv:1806.07421.
     """
-    return _removal(graded, "insertion", seed=seed, orders=orders)
+    return _removal(graded, "insertion", seed=seed, orders=orders, shares=shares)
 
 
-def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
+def _removal(graded: Graded, kind: str, *, seed: int, orders: int, shares: Sequence[float]) -> Finding:
     question = graded.question
     sides = tuple(int(side) for side in question.inputs.shape[2:])
     volume = len(sides) == 3
@@ -63,12 +64,16 @@ def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
         raise NotComputable("too_large", f"{kind} would run {sides} voxels some 30 times: ask about a crop")
     seed = graded.case_seed(seed)
     rng = np.random.default_rng(seed)
-    shares, orders = (VOLUME_SHARES, min(orders, VOLUME_ORDERS)) if volume else (SHARES, orders)
+    if volume:
+        shares, orders = VOLUME_SHARES, min(orders, VOLUME_ORDERS)
     patches = patch_grid(sides, patches=BLOCKS if volume else PATCHES)
     own = patch_ranks(strength(graded.attribution, on_grid=True), patches)
     ranks = [own, *(rng.permutation(own) for _ in range(orders))]
     batch = 1 if volume else graded.batch
-    curves = np.array([_curve(question, patches, rank, kind, rng, batch, shares) for rank in ranks])
+    first = blurred(question.inputs) if kind == "insertion" else question.inputs
+    with torch.inference_mode():
+        start = float(question.removal_score(first)[0])  # every order begins at the same image
+    curves = np.array([[start, *_curve(question, patches, rank, kind, first, rng, batch, shares)] for rank in ranks])
     if float(np.ptp(curves)) < 1e-9:
         raise NotComputable("no_change", "the score does not change when the image goes: no order can be judged")
     places = np.array([0.0, *shares])
@@ -81,9 +86,10 @@ def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
         "shares": places.tolist(), "curve": curves[0].tolist(), "random": curves[1:].mean(axis=0).tolist(),
         "area": float(areas[0]), "area_random": float(areas[1:].mean()),
     }  # fmt: skip
+    parameters = {"orders": orders, "patches": BLOCKS if volume else PATCHES, "shares": list(shares)}
     return answer(graded, kind, float(gain.mean()), passed=bool((gain > 0).all()), seed=seed, null=null,
                   unit="1" if question.unit in ("logit", "1") else question.unit, details=details,
-                  parameters={"orders": orders, "patches": BLOCKS if volume else PATCHES})  # fmt: skip
+                  parameters=parameters)  # fmt: skip
 
 
 def patch_grid(shape: tuple[int, ...], *, patches: int = PATCHES) -> NDArray[np.int64]:
@@ -104,20 +110,17 @@ def patch_ranks(values: Plane, patches: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _curve(
-    question: Question, patches: NDArray[np.int64], rank: NDArray[np.int64], kind: str, rng: np.random.Generator,
-    batch: int, shares: tuple[float, ...],
+    question: Question, patches: NDArray[np.int64], rank: NDArray[np.int64], kind: str, first: torch.Tensor,
+    rng: np.random.Generator, batch: int, shares: Sequence[float],
 ) -> list[float]:  # fmt: skip
     masks = [np.isin(patches, rank[: max(1, round(share * len(rank)))]) for share in shares]
     if kind == "insertion":
-        copy = blurred(question.inputs)
-        steps = [torch.where(torch.as_tensor(mask), question.inputs, copy) for mask in masks]
-        first = copy
+        steps = [torch.where(torch.as_tensor(mask), question.inputs, first) for mask in masks]
     else:
         fill = impute if question.inputs.ndim == 4 else blur_over
         steps = [fill(question.inputs, mask, rng=rng) for mask in masks]
-        first = question.inputs
     found: list[float] = []
-    whole = torch.cat([first, *steps])
+    whole = torch.cat(steps)
     with torch.inference_mode():
         for start in range(0, len(whole), batch):
             found += question.removal_score(whole[start : start + batch]).tolist()

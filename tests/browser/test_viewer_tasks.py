@@ -142,11 +142,11 @@ def test_a_generation_with_its_words(walker, tmp_path):
     mapped(deployment, "token_maps", word="effusion", steps=2)
     mapped(deployment, "token_ablation", word="big", steps=2)
     opened(walker, deployment)
-    assert "word 'effusion'" in walker.find(".viewer-pane figcaption").text
+    assert "word 'big'" in walker.find(".viewer-pane figcaption").text
     assert "drawn image" in walker.find(".viewer-pane figcaption").text
     assert "Leaving out “effusion” under the same noise" in walker.text
     walker.find("input[name=side]").click()
-    walker.wait(lambda: "word 'big'" in walker.find_all(".viewer-pane figcaption")[1].text, "no second map")
+    walker.wait(lambda: "word 'effusion'" in walker.find_all(".viewer-pane figcaption")[1].text, "no second map")
     shot(walker, "generation")
     choose(walker, "base", "without", "the image without the word is the same")
     assert [o.get_attribute("value") for o in Select(walker.find("select[name=param_word]")).options] == [
