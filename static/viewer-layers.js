@@ -33,7 +33,7 @@ window.VigilViewer = (() => {
     return {
       kind, numbers: kind === "uint8" ? new Uint8Array(bytes) : new Int16Array(bytes), slope: Number(head("X-Slope")), offset: Number(head("X-Offset")),
       shape: list(head("X-Shape")), spacing: spacing.length === 3 ? spacing : null, turn: { order, flips, file },
-      start: list(head("X-Start")), stride: Number(head("X-Stride")) || 1,
+      oriented: head("X-Oriented") === "1", start: list(head("X-Start")), stride: Number(head("X-Stride")) || 1,
     };
   }
 

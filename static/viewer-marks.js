@@ -112,5 +112,19 @@ Object.assign(window.VigilViewer, (() => {
     pen.strokeStyle = "rgba(120,220,255,.55)"; pen.lineWidth = 1; pen.stroke();
   };
 
-  return { outline, boxes, landmarks, displacement, longest, at, cross, row };
+  // Sides of the body at the edges, and a bar of whole millimetres where the pixel size is known.
+  const EDGES = { axial: "RLAP", coronal: "RLSI", sagittal: "APSI" };
+  const frame = (pen, sight, found, size) => {
+    if (found.oriented) {
+      const [left, right, above, below] = EDGES[sight.plane], colour = "#dfe9f2";
+      for (const [text, x, y] of [[left, 8, size[1] / 2], [right, size[0] - 18, size[1] / 2], [above, size[0] / 2, 18], [below, size[0] / 2, size[1] - 10]]) words(pen, text, x, y, colour);
+    }
+    if (!found.spacing) return;
+    const perMm = Math.abs(sight.x(1) - sight.x(0)) / found.spacing[PLANES[sight.plane][2]];
+    const length = [1, 2, 5, 10, 20, 50, 100, 200].reduce((best, mm) => (mm * perMm < size[0] / 3 ? mm : best), 1), x = 14, y = size[1] - 14;
+    pen.beginPath(); pen.moveTo(x, y - 4); pen.lineTo(x, y); pen.lineTo(x + length * perMm, y); pen.lineTo(x + length * perMm, y - 4); lined(pen, "#dfe9f2", 1.6);
+    words(pen, `${length} mm`, x + 3, y - 7, "#dfe9f2");
+  };
+
+  return { frame, outline, boxes, landmarks, displacement, longest, at, cross, row };
 })());

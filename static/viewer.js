@@ -250,6 +250,7 @@
       if (state.landmarks && chosen && chosen.landmark) { const place = V.place(this.image, chosen.landmark); marks.push({ name: "landmark", place, arrow: got.field ? V.at(got.field, place) : null }); }
       if (this.picked) marks.push({ name: "next landmark", place: this.picked });
       V.landmarks(pen, sight, marks);
+      V.frame(pen, sight, got.image, size);
       if (state.plane === "all" && this.depth() > 1) V.cross(pen, sight, state.cursor, size);
     }
 
@@ -264,7 +265,7 @@
       row.querySelector(".low").textContent = chosen.signed ? `−${number(most * map.slope)}` : "0";
       row.querySelector(".high").textContent = `${number(most * map.slope)} ${chosen.unit}`;
       const about = chosen.target ? ` of ${chosen.target}` : "";
-      pane.caption.textContent = `${plane}${chosen.title}${about}, ${chosen.version}, on the ${this.state.base === "checker" && got.other ? "fixed and warped image" : got.title}; ${chosen.signed ? "orange raises, blue lowers the target" : "brighter is stronger"}${moved}`;
+      pane.caption.textContent = `${plane}${chosen.name}${about}, ${chosen.version}, on the ${this.state.base === "checker" && got.other ? "fixed and warped image" : got.title}; ${chosen.signed ? "orange raises, blue lowers the target" : "brighter is stronger"}${moved}`;
     }
 
     // The place under the pointer in slice, row and column, or null outside the image.

@@ -136,7 +136,7 @@ class Question:
         return self._share(self._outputs(inputs))
 
     def _outputs(self, inputs: torch.Tensor) -> torch.Tensor:
-        """In one pass where a gradient is asked for, else in windows where the model has some: they need less memory."""
+        """In one pass where a gradient is asked for, else in windows where the model has them: they need less room."""
         graded = torch.is_grad_enabled() and inputs.requires_grad
         return self.model.answer(inputs, self.prompt) if graded else self.model.whole(inputs, self.prompt)
 

@@ -27,7 +27,7 @@ class Layer:
 
     ``turn`` says how these axes come from those of the file: their order, which of them run backwards, and the file's
     shape. A ``field`` has three numbers for each place, in mm along slices, rows and columns, at ``start`` + n ×
-    ``stride`` voxels.
+    ``stride`` voxels. ``oriented`` says that the sides of the body are known.
     """
 
     content: bytes
@@ -39,6 +39,7 @@ class Layer:
     turn: tuple[tuple[int, ...], tuple[bool, ...], tuple[int, ...]] = ((0, 1, 2), (False,) * 3, (0, 0, 0))
     start: tuple[int, ...] = (0, 0, 0)
     stride: int = 1
+    oriented: bool = False
 
     def headers(self) -> dict[str, str]:
         spacing = ",".join(f"{step:g}" for step in self.spacing_mm) if self.spacing_mm else ""
@@ -48,6 +49,7 @@ class Layer:
             "X-Shape": ",".join(map(str, self.shape)), "X-Spacing": spacing,
             "X-Turn": ";".join(",".join(str(int(each)) for each in part) for part in (order, flips, shape)),
             "X-Start": ",".join(map(str, self.start)), "X-Stride": str(self.stride),
+            "X-Oriented": str(int(self.oriented)),
         }  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def image_layer(image: CaseImage) -> Layer:
 
 def mask_layer(inside: NDArray[np.bool_], image: CaseImage) -> Layer:
     planes = _planes(inside, image)
-    return Layer(planes.astype(np.uint8).tobytes(), "uint8", 1.0, 0.0, _shape(planes), _spacing(image), _turn(image))
+    return _layer(planes.astype(np.uint8).tobytes(), "uint8", 1.0, 0.0, planes, image)
 
 
 def field_layer(field: NDArray[np.float32], image: CaseImage, *, stride: int) -> Layer:
@@ -118,7 +120,7 @@ def field_layer(field: NDArray[np.float32], image: CaseImage, *, stride: int) ->
         shape[axis] - 1 - (field.shape[1 + axis] - 1) * stride if flip else 0
         for axis, flip in zip(order, flips, strict=True)
     )
-    return Layer(numbers.tobytes(), "field", slope, 0.0, _shape(whole), _spacing(image), _turn(image), start, stride)
+    return replace(_layer(numbers.tobytes(), "field", slope, 0.0, whole, image), start=start, stride=stride)
 
 
 def truth_mask(file: CaseFile, image: CaseImage) -> NDArray[np.bool_]:
@@ -134,7 +136,12 @@ def _quantised(values: NDArray[Any], image: CaseImage, *, around_zero: bool = Fa
         low, high = float(planes.min()), float(planes.max())
         slope, offset = (high - low) / 65534 or 1.0, (high + low) / 2
     numbers = np.clip(np.rint((planes - offset) / slope), -32767, 32767).astype("<i2")
-    return Layer(numbers.tobytes(), "int16", slope, offset, _shape(planes), _spacing(image), _turn(image))
+    return _layer(numbers.tobytes(), "int16", slope, offset, planes, image)
+
+
+def _layer(content: bytes, kind: str, slope: float, offset: float, planes: NDArray[Any], image: CaseImage) -> Layer:
+    oriented = image.is_volume and bool(image.axes)
+    return Layer(content, kind, slope, offset, _shape(planes), _spacing(image), _turn(image), oriented=oriented)
 
 
 def _turn(image: CaseImage) -> tuple[tuple[int, ...], tuple[bool, ...], tuple[int, ...]]:

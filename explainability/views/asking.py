@@ -52,7 +52,7 @@ def fields_for(task: str, files: Mapping[str, CaseFile], rows: list[Explanation]
     if "target" in found:
         found["target"]["label"] = TARGETS[task]
         found["target"]["default"] = "chosen by the model" if task in ("classification", "segmentation") else ""
-    return sorted(found.values(), key=lambda field: (FIRST.index(field["name"]) if field["name"] in FIRST else 99))
+    return sorted(found.values(), key=lambda field: FIRST.index(field["name"]) if field["name"] in FIRST else 99)
 
 
 def _choices(name: str, files: Mapping[str, CaseFile], rows: list[Explanation]) -> list[tuple[Any, str]]:

@@ -21,9 +21,7 @@ def title_of(row: Explanation) -> tuple[str, str]:
     return title, ", ".join(f"{name} {value}" for name, value in row.parameters.items() if name != "effort")
 
 
-def layers_of(
-    slug: str, case: str, task: str, files: dict[str, CaseFile], rows: list[Explanation]
-) -> dict[str, Any]:
+def layers_of(slug: str, case: str, task: str, files: dict[str, CaseFile], rows: list[Explanation]) -> dict[str, Any]:
     """Places (boxes, landmarks) are in voxels of the file; the viewer turns them as it turns the image."""
     facts = files["image"].facts if "image" in files else {}
     fixed = task == "registration" and bool(facts.get("fixed"))
@@ -52,7 +50,7 @@ def _map(row: Explanation, task: str) -> dict[str, Any]:
     has_mask = facts.get("has_mask", quantity.endswith("mask"))
     extra = {name: layer(name) for name in EXTRA_LAYERS.get(task, ()) if name in facts.get("layers", ())}
     return {
-        "id": str(row.pk), "title": " ".join(filter(None, title_of(row))), "version": str(row.version),
+        "id": str(row.pk), "title": " ".join(filter(None, title_of(row))), "name": title_of(row)[0], "version": str(row.version),
         "signed": bool(facts.get("signed")), "unit": facts.get("unit", ""), "target": facts.get("target", ""),
         "url": layer("map"), "mask": layer("mask") if has_mask else "", "extra": extra,
         "base": layer("base") if task == "generation" else "", "boxes": facts.get("boxes", {}),

@@ -141,7 +141,7 @@ def test_unigradicon_is_mapped_by_the_same_service(job, tmp_path, monkeypatch):
     ],
 )
 def test_a_registration_that_cannot_be_meant_is_a_stored_outcome(facts, parameters, code, job, tmp_path):
-    deployment, small = registered(tmp_path, "voxelmorph")
+    deployment, _ = registered(tmp_path, "voxelmorph")
     if facts.get("fixed") is not True:
         CaseFile.objects.update(facts=facts)
     found = job(deployment, "displacement_gradient", **parameters)
@@ -150,7 +150,7 @@ def test_a_registration_that_cannot_be_meant_is_a_stored_outcome(facts, paramete
 
 
 def test_another_grid_is_a_stored_outcome(job, tmp_path):
-    deployment, small = registered(tmp_path, "voxelmorph")
+    deployment, _ = registered(tmp_path, "voxelmorph")
     other = small_models.volume(4, (16, 16, 16), axes="LIA")
     CaseFile.objects.update(facts={"fixed": kept(deployment, nifti(other))})
     found = job(deployment, "displacement_gradient")
