@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assurance', '0006_frozen_rows'),
+        ('assurance', "0007_tests_incidents_and_running_software"),
     ]
 
     operations = [
