@@ -94,7 +94,7 @@ class VersionForm(forms.Form):
         fields["base"].queryset = bases
         fields["base"].label_from_instance = str
         run = [(key, f"{entry.title} ({key})") for key, entry in ADAPTERS.items()]
-        fields["adapter_key"].choices = [*run, (NOT_RUN_HERE, "not run on this instance")]
+        fields["adapter_key"].choices = [("", "choose what runs it"), *run, (NOT_RUN_HERE, "not run on this instance")]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
