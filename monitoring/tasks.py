@@ -88,11 +88,3 @@ def start_due_work() -> None:
             plan, reference = plan_of(deployment), reference_of(deployment)
             if plan and reference and windows.due_spans(deployment, plan, reference, today=today):
                 start_windows(deployment)
-
-
-@shared_task(name="monitoring.send_weekly_summaries")
-def send_weekly_summaries() -> None:
-    """The hour's tick: the week's mail to those who asked and have not had it."""
-    from monitoring.services.weekly import send_due_summaries
-
-    send_due_summaries(today=datetime.now(UTC).date())

@@ -159,3 +159,12 @@ def story(streams: Sequence[Stream], contents: Mapping[Any, Mapping[str, Any]], 
         sentences.append("The model's output did not move")
     performance = capital(performance_words(streams, contents))
     return [*sentences, performance]
+
+
+def expected_words(volume: Stream | None, expected: float | None) -> str:
+    """How the newest window's number of cases compares with the usual one; empty where either is unknown."""
+    now = volume.last.value if volume else None
+    if not expected or now is None:
+        return ""
+    share = now / expected - 1
+    return "as expected" if abs(share) < 0.1 else f"{100 * share:+.0f} % against the usual {expected:.0f}"

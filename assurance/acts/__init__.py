@@ -15,7 +15,7 @@ ACTS: dict[str, Callable[[Submission, Asking], str]] = {
         asking.ask, asking.answer, asking.settle_request, asking.assess, asking.decide, asking.meet_condition,
         asking.remark, ending.propose_suspension, ending.set_aside, ending.write_paper, ending.share_paper,
         ending.comment_paper, ending.ask_publication, ending.agree_publication, ending.decline_publication,
-        ending.lodge_appeal, ending.settle_appeal,
+        ending.lodge_appeal, ending.settle_appeal, ending.end_access,
     )
 }  # fmt: skip
 

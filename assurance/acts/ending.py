@@ -1,10 +1,13 @@
 """Acts at and around the end: proposals to suspend, exit papers, publication, appeals."""
 
+from datetime import UTC, datetime, time
+
 from django.shortcuts import get_object_or_404
 
-from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, signing
+from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, day_of, signing
 from assurance.models import Submission
 from assurance.services import endings
+from assurance.services.regulator_access import end_regulator_access
 
 
 def propose_suspension(submission: Submission, request: Asking) -> str:
@@ -75,3 +78,11 @@ def settle_appeal(submission: Submission, request: Asking) -> str:
         appeal, upheld=upheld, reason=request.POST.get("reason", ""), by=by_of(submission, request, DECIDER)
     )
     return "The appeal is upheld." if upheld else "The appeal is dismissed."
+
+
+def end_access(submission: Submission, request: Asking) -> str:
+    until = datetime.combine(day_of(request, "until"), time(23, 59, 59), UTC)
+    end_regulator_access(
+        submission, until=until, by=by_of(submission, request, DECIDER), reason=request.POST.get("reason", "")
+    )
+    return f"The authority's access ends on {until:%Y-%m-%d} at the end of the day (UTC)."

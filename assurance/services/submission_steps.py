@@ -19,6 +19,7 @@ from assurance.models import EvidenceItem, StateChange, Submission
 from assurance.requirements.coverage import Evidence, by_kind
 from assurance.selectors.evidence import pieces_of
 from assurance.services.real_world_tests import end_tests, suspend_tests
+from assurance.services.regulator_access import default_end
 from assurance.services.snapshots import build_snapshot
 from assurance.services.submission_clocks import follow_step
 from assurance.services.submission_content import bound_sha256
@@ -141,6 +142,8 @@ def _apply(case: Case, *, sha256: str, signature: Signature | None, reason: str,
         submission.submitted_at, submission.receipt = at, sha256
     if step.target in ("final_report_due", "terminated") and submission.ended_at is None:
         submission.ended_at = at
+    if step.target == "archived" and submission.regulator_until is None:
+        submission.regulator_until = default_end(at)
     submission.save()
     if decision is not None:
         decision.sha256, decision.decided_at = sha256, at
@@ -171,7 +174,8 @@ def record_step(
     event = record_event(
         action=f"submission.{step.id}", subject=submission, by=by, reason=reason, old={"state": source},
         new={"state": step.target, "content_sha256": sha256, "snapshot_sha256": submission.snapshot_sha256,
-             "signature": signature.pk if signature else None, "effect": step.effect, **(more or {})},
+             "signature": signature.pk if signature else None, "effect": step.effect,
+             "regulator_until": submission.regulator_until, **(more or {})},
     )  # fmt: skip
     return StateChange.objects.create(
         submission=submission, transition=step.id, source=source, target=step.target, person_id=by.person_id,

@@ -22,7 +22,7 @@ from monitoring.intake.formats import encoding_of
 from monitoring.intake.readers import chunks_of_bytes
 from monitoring.intake.rows import check_rows
 from monitoring.models import PredictionBatch
-from monitoring.services import controls, rejects, schema
+from monitoring.services import controls, day_states, rejects, schema
 from monitoring.services.labels import put_row_labels
 from monitoring.services.storing import store_rows
 from records.actor import SYSTEM
@@ -94,6 +94,7 @@ def store_chunk(batch: PredictionBatch, piece: Columns, *, named: bool = True) -
     rows = schema.dated(deployment, rows) if named else rows  # a stored case has its date shifted already
     patients, cases, set_aside = controls.set_aside(batch, rows, cases)
     stored = store_rows(batch, patients, cases)
+    day_states.keep_states(batch, patients if stored.new is None else controls.only(patients, stored.new))
     put_row_labels(deployment, cases, patients)
     refused = [*rows.refused, *stored.twice]
     rejects.store(batch, refused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,9 +84,7 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
     alarms = alarms_of(subject)
     axis = _axis(streams)
     groups, data = _groups(subject, streams, axis, alarms) if axis else ([], {})
-    judged = [quantity for quantity in wanted if quantity != "volume"]  # a count of cases is no judgement
-    cells = charts.worst_cells(subject, stratum=stratum, quantities=judged, start=begin, end=end) if newest else []
-    rows, ends = _strip_rows(cells)
+    rows, ends = _strip_rows(one for one in streams if one.quantity != "volume")  # a count of cases is no judgement
     told = [one for one in streams if one.family == "performance" or moved_since(one.steps)]
     contents = charts.contents_at([(subject.pk, *one.key, one.last.start) for one in told])
     context = {
@@ -229,17 +227,14 @@ def chart_data(shown: tuple[Panel, dict[str, Any], Axis], stratum: str) -> dict[
     }  # fmt: skip
 
 
-def _strip_rows(cells: Sequence[charts.Cell]) -> tuple[list[tuple[str, str, dict[datetime, str]]], list[datetime]]:
+def _strip_rows(streams: Iterable[Stream]) -> tuple[list[tuple[str, str, dict[datetime, str]]], list[datetime]]:
     """Rows of the strip, the worst on top, and the window ends from left to right."""
-    states: dict[tuple[str, str], dict[datetime, str]] = defaultdict(dict)
-    for cell in cells:
-        states[cell.family, cell.signal][cell.end] = cell.state
-    ends = sorted({cell.end for cell in cells})
+    states = charts.worst_states(streams)
+    ends = sorted({end for held in states.values() for end in held})
     weight = {"act": 1000, "watch": 100, "insufficient": 1, "ok": 0}
 
     def badness(row: tuple[tuple[str, str], dict[datetime, str]]) -> float:
-        recent = ends[-8:]
-        return -sum(weight.get(row[1].get(end, ""), 0) for end in recent)
+        return -sum(weight.get(row[1].get(end, ""), 0) for end in ends[-8:])
 
     ordered = sorted(states.items(), key=badness)
     return [

@@ -14,12 +14,12 @@ from assurance.charts.small import sparkline
 from assurance.evidence.finding import State
 from assurance.models import Deployment
 from assurance.selectors.deployments import visible_deployments
-from monitoring.selectors.charts import Stream
+from monitoring.selectors.charts import Stream, values_of
 from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
 from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
-from monitoring.words import capital, name_of, number, percent, place_name, signal_name, story
+from monitoring.words import capital, expected_words, name_of, number, percent, place_name, signal_name, story
 
-SPARK = 52  # the newest windows of a small line
+SPARK = 104  # the newest windows of a small line
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def row(one: Overview) -> Row:
     lines = [_line(stream) for stream in one.streams]
     return Row(
         deployment=one.deployment, state=one.state.value, sentences=story(one.streams, one.contents), lines=lines,
-        volume=_line(one.volume) if one.volume else None, expected=_expected(one),
+        volume=_line(one.volume) if one.volume else None, expected=expected_words(one.volume, one.expected),
         labels=_labels(one),
         alarms=one.alarms, newest=one.newest, received_at=one.received_at,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def _line(stream: Stream) -> Line:
     name = capital(signal_name(stream.signal) or name_of(stream.quantity)) + (f", {place}" if place else "")
     last = stream.last
     picture = sparkline(
-        [step.value for step in stream.steps[-SPARK:]], title=f"{name}, {name_of(stream.quantity)}",
+        values_of(stream.steps[-SPARK:]), title=f"{name}, {name_of(stream.quantity)}",
         limit=limit.act if limit else None, state=last.state, zero=stream.family != "performance",
     )  # fmt: skip
     return Line(name, number(last.value), last.state, picture)
@@ -104,12 +104,3 @@ def _labels(one: Overview) -> str:
     if labelled is None or not labelled[1]:
         return ""
     return f"{labelled[0]} of {labelled[1]} ({percent(labelled[0] / labelled[1])})".replace(" %", "\u00a0%")
-
-
-def _expected(one: Overview) -> str:
-    """How the newest window's volume compares with the windows before it."""
-    expected, now = one.expected, one.volume.last.value if one.volume else None
-    if not expected or now is None:
-        return ""
-    share = now / expected - 1
-    return "as expected" if abs(share) < 0.1 else f"{100 * share:+.0f} % against the usual {expected:.0f}"

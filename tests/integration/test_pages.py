@@ -1,18 +1,20 @@
 """Pages: who sees what, how many statements a page may cost, and what is said in words."""
 
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pypdf import PdfReader
 
 from accounts.models import Organisation, Role
 from assurance.evidence.finding import Finding, Interval, Method, NullLaw, State, Window
 from assurance.models import FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.models import SavedView, Signal, WeeklySummary
-from monitoring.services.weekly import send_due_summaries
+from reporting.services.weekly import send_due_summaries
 from tests.factories import DeploymentFactory, MembershipFactory, OrganisationFactory, PersonFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -191,8 +193,29 @@ def test_the_weekly_mail_tells_the_fleet_once_a_week(deployment, reader, mailout
     assert send_due_summaries(today=date(2026, 4, 3)) == 0  # the same week
     (mail,) = mailoutbox
     assert mail.to == [reader.person.email] and "2026-03-30" in mail.subject
-    assert "1 deployments: 1 to act on" in mail.body and "the share of AP rose from 31 % to 58 %" in mail.body
+    assert "1 deployment: 1 to act on" in mail.body and "the share of AP rose from 31 % to 58 %" in mail.body
+    ((name, content, kind),) = mail.attachments
+    assert (name, kind) == ("vigil-week-2026-03-30.pdf", "application/pdf")
+    told = words_of(content)
+    assert "the share of AP rose from 31 % to 58 %" in told and "Alarms opened from 2026-03-23 to 2026-03-29" in told
+    assert "View, south: change of shares" in told  # a chart of what moved
     assert send_due_summaries(today=date(2026, 4, 6)) == 1
+
+
+def words_of(pdf):
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
+
+
+def test_the_week_is_a_file_that_holds_what_its_reader_may_see_and_no_more(deployment, reader, client):
+    answer = reader.get("/weekly.pdf")
+    assert answer.headers["Content-Type"] == "application/pdf" and "attachment" in answer["Content-Disposition"]
+    assert "1 deployment: 1 to act on" in words_of(answer.content)
+    stranger = MembershipFactory(organisation__kind=Organisation.Kind.HOSPITAL, role=Role.HOSPITAL_READER).person
+    client.force_login(stranger)
+    told = words_of(client.get("/weekly.pdf").content)
+    assert "0 deployments" in told and "Chest" not in told
+    client.logout()
+    assert client.get("/weekly.pdf").status_code == 302
 
 
 def test_somebody_without_a_role_gets_no_mail(deployment, reader, mailoutbox):
