@@ -11,6 +11,7 @@ urlpatterns = [
     path("weekly-summary", saved_views.weekly, name="weekly"),
     path("deployments/<slug:slug>", deployment.deployment, name="deployment"),
     path("deployments/<slug:slug>/window", window.window, name="window"),
+    path("deployments/<slug:slug>/strip.csv", deployment.strip_csv, name="strip_csv"),
     path("deployments/<slug:slug>/chart.csv", window.chart_csv, name="chart_csv"),
     path("deployments/<slug:slug>/deliveries", batches.batch_list, name="batch_list"),
     path("deployments/<slug:slug>/columns", schema.schema, name="schema"),

@@ -30,6 +30,7 @@ QUANTITY_WORDS = {
     "rff_mmd": "distance of embeddings (MMD)",
     "c2st": "classifier's AUROC between windows",
     "concordance": "concordance index",
+    "labelled_share": "label maturity",
 }
 SHORT_WORDS = {"w1_sd": "W1/σ", "psi": "PSI", "ks": "KS distance", "js": "JS distance", "chi_square": "Cramér's V"}
 BADGES = {
