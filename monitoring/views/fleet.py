@@ -18,9 +18,19 @@ from assurance.selectors.deployments import visible_deployments
 from monitoring.selectors.charts import Stream, values_of
 from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
 from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
-from monitoring.words import capital, expected_words, name_of, number, percent, place_name, signal_name, story
+from monitoring.words import (
+    SHORT_WORDS,
+    capital,
+    expected_words,
+    name_of,
+    number,
+    percent,
+    place_name,
+    signal_name,
+    story,
+)
 
-LINE = '<div><span class="small">{}</span>{}<span class="small number">{}</span></div>'
+LINE = '<div><span class="small">{} <span class="soft">{}</span></span>{}<span class="small number">{}</span></div>'
 
 
 @dataclass(frozen=True)
@@ -80,8 +90,8 @@ def row(one: Overview) -> Row:
     )  # fmt: skip
 
 
-def _line(stream: Stream) -> tuple[str, SafeString, str]:
-    """Name, course and newest value of one stream."""
+def _line(stream: Stream) -> tuple[str, str, SafeString, str]:
+    """Name, statistic, course and newest value of one stream."""
     limit = LIMITS.get(stream.quantity)
     place = place_name(stream.stratum)
     name = capital(signal_name(stream.signal) or name_of(stream.quantity)) + (f", {place}" if place else "")
@@ -90,13 +100,14 @@ def _line(stream: Stream) -> tuple[str, SafeString, str]:
         values_of(stream.steps), title=f"{name}, {name_of(stream.quantity)}", limit=limit.act if limit else None,
         state=last.state, zero=stream.family != "performance",
     )  # fmt: skip
-    return name, picture, number(last.value)
+    statistic = SHORT_WORDS.get(stream.quantity, name_of(stream.quantity)) if stream.signal else ""
+    return name, statistic, picture, number(last.value)
 
 
 def _volume(one: Overview) -> SafeString:
     if one.volume is None:
         return format_html("")
-    _, picture, value = _line(one.volume)
+    _, _, picture, value = _line(one.volume)
     expected = expected_words(one.volume, one.expected)
     told = format_html(', <span class="soft">{}</span>', expected) if expected else ""
     return format_html("{}<div>{} cases{}</div>", picture, value, told)
