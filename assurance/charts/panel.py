@@ -197,10 +197,10 @@ def _markers(decor: Decor, axis: Axis, height: int) -> str:
     for place, held in sorted(places.items()):  # what falls on one place shares one line
         kind = next((k for k in ("alarm", "software") if k in [kind for _, kind in held]), held[0][1])
         words = escape(", ".join(dict.fromkeys(word for word, _ in held)))
-        anchor, at = ("end", place - 3) if place > WIDTH - 90 else ("start", place + 3)
+        anchor, start = ("end", place - 3) if place > WIDTH - 90 else ("start", place + 3)
         drawn.append(
             f'<path class="marker {kind}" d="M{place} {TOP - 2}V{height - BOTTOM}"/>'
-            f'<text class="small-word" x="{at}" y="{TOP - 4}" text-anchor="{anchor}">{words}</text>'
+            f'<text class="small-word" x="{start}" y="{TOP - 4}" text-anchor="{anchor}">{words}</text>'
         )
     return "".join(drawn)
 

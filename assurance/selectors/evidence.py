@@ -195,6 +195,15 @@ def recorded(submission: Submission) -> list[Evidence]:
     for change in submission.changes.filter(target__in=("active", "suspended", "final_report_due", "terminated")):
         words = {"transition": change.transition, "at": change.at, "reason": change.reason}
         pieces.append(Evidence("sandbox.activity", str(change), content_hash(words), id=f"change-{change.pk}"))
+    for incident in submission.incidents.all():
+        words = {"incident": incident.incident_number, "event_kind": incident.event_kind, "status": incident.status}
+        pieces.append(Evidence("incident.log", f"{incident}, {incident.get_status_display().lower()}",
+                               content_hash(words), address=f"/incidents/{incident.incident_number}",
+                               id=f"incident-{incident.pk}"))  # fmt: skip
+    for test in submission.real_world_tests.exclude(status="planned"):
+        words = {"sha256": test.sha256, "status": test.status, "registration": test.registration}
+        pieces.append(Evidence("sandbox.activity", f"{test}, {test.get_status_display().lower()}",
+                               content_hash(words), id=f"test-{test.pk}"))  # fmt: skip
     for paper in submission.exit_papers.all():
         pieces.append(Evidence("sandbox.exit", str(paper), paper.sha256, id=f"paper-{paper.pk}"))
     for signature in signatures_on(submission):

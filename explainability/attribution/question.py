@@ -170,10 +170,13 @@ def question_for(
 
 
 def batch_for(inputs: torch.Tensor, batch: int, *, most: int = 64) -> int:
-    """``batch`` itself, or where it is 0 as many inputs as hold about a million values: small images gain most."""
+    """``batch`` itself, or where it is 0 as many inputs as hold a quarter of a million values: small images gain most.
+
+    A foundation model keeps some two gigabytes for the gradient of one image of 256 × 256, so it gets one at a time.
+    """
     if batch < 0:
         raise InvalidInput("bad_batch", f"batch {batch}: give 1 or more, or 0 to let it be chosen")
-    return batch or max(1, min(most, 2**20 // inputs[0].numel()))
+    return batch or max(1, min(most, 2 ** (22 if inputs.is_cuda else 18) // inputs[0].numel()))
 
 
 def image_shape(image: Any) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 PATCHES = 16
 
 
-def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
+def deletion(graded: Graded, *, seed: int = 0, orders: int = 5, shares: Sequence[float] = SHARES) -> Finding:
     """Mean score while the strongest patches are taken away, random order minus the map's order.
 
     The score is the target's probability (for a segmentation its mean over the fixed mask), averaged over removed
@@ -34,10 +35,10 @@ def deletion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
     Rong, Leemann, Borisov, Kasneci & Kasneci (2022), A consistent and efficient evaluation strategy for attribution
     methods, ICML, arXiv:2202.00449 (noisy linear imputation); Petsiuk, Das & Saenko (2018), RISE, arXiv:1806.07421.
     """
-    return _removal(graded, "deletion", seed=seed, orders=orders)
+    return _removal(graded, "deletion", seed=seed, orders=orders, shares=shares)
 
 
-def insertion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
+def insertion(graded: Graded, *, seed: int = 0, orders: int = 5, shares: Sequence[float] = SHARES) -> Finding:
     """Mean score while the strongest patches of the image replace its blurred copy, map's order minus random order.
 
     Otherwise as :func:`deletion`: larger is better, passes where it beats every random order.
@@ -46,10 +47,10 @@ def insertion(graded: Graded, *, seed: int = 0, orders: int = 5) -> Finding:
     ----------
     Petsiuk, Das & Saenko (2018), RISE: randomized input sampling for explanation, BMVC, arXiv:1806.07421.
     """
-    return _removal(graded, "insertion", seed=seed, orders=orders)
+    return _removal(graded, "insertion", seed=seed, orders=orders, shares=shares)
 
 
-def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
+def _removal(graded: Graded, kind: str, *, seed: int, orders: int, shares: Sequence[float]) -> Finding:
     question = graded.question
     if question.inputs.ndim != 4:
         raise NotComputable("plane_only", f"{kind} removes patches of planes: a volume is judged by its slices")
@@ -57,10 +58,15 @@ def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
     patches = patch_grid((int(question.inputs.shape[2]), int(question.inputs.shape[3])))
     own = patch_ranks(strength(graded.attribution, on_grid=True), patches)
     ranks = [own, *(rng.permutation(len(own)) for _ in range(orders))]
-    curves = np.array([_curve(question, patches, rank, kind, rng, graded.batch) for rank in ranks])
+    first = blurred(question.inputs) if kind == "insertion" else question.inputs
+    with torch.inference_mode():
+        start = float(question.shares(first)[0])  # every order begins at the same image
+    curves = np.array([
+        [start, *_curve(question, patches, rank, kind, first, rng, graded.batch, shares)] for rank in ranks
+    ])  # fmt: skip
     if float(np.ptp(curves)) < 1e-9:
         raise NotComputable("no_change", "the score does not change when the image goes: no order can be judged")
-    places = np.array([0.0, *SHARES])
+    places = np.array([0.0, *shares])
     areas = np.trapezoid(curves, places, axis=1) / places[-1]
     gain = areas[0] - areas[1:] if kind == "insertion" else areas[1:] - areas[0]
     null = NullLaw(f"{orders} random orders of patches",
@@ -70,8 +76,9 @@ def _removal(graded: Graded, kind: str, *, seed: int, orders: int) -> Finding:
         "shares": places.tolist(), "curve": curves[0].tolist(), "random": curves[1:].mean(axis=0).tolist(),
         "area": float(areas[0]), "area_random": float(areas[1:].mean()),
     }  # fmt: skip
+    parameters = {"orders": orders, "patches": PATCHES, "shares": list(shares)}
     return answer(graded, kind, float(gain.mean()), passed=bool((gain > 0).all()), seed=seed, null=null,
-                  details=details, parameters={"orders": orders, "patches": PATCHES})  # fmt: skip
+                  details=details, parameters=parameters)  # fmt: skip
 
 
 def patch_grid(shape: tuple[int, int], *, patches: int = PATCHES) -> NDArray[np.int64]:
@@ -89,19 +96,16 @@ def patch_ranks(values: Plane, patches: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _curve(
-    question: Question, patches: NDArray[np.int64], rank: NDArray[np.int64], kind: str, rng: np.random.Generator,
-    batch: int,
+    question: Question, patches: NDArray[np.int64], rank: NDArray[np.int64], kind: str, first: torch.Tensor,
+    rng: np.random.Generator, batch: int, shares: Sequence[float],
 ) -> list[float]:  # fmt: skip
-    masks = [np.isin(patches, rank[: max(1, round(share * len(rank)))]) for share in SHARES]
+    masks = [np.isin(patches, rank[: max(1, round(share * len(rank)))]) for share in shares]
     if kind == "insertion":
-        copy = blurred(question.inputs)
-        steps = [torch.where(torch.as_tensor(mask), question.inputs, copy) for mask in masks]
-        first = copy
+        steps = [torch.where(torch.as_tensor(mask), question.inputs, first) for mask in masks]
     else:
         steps = [impute(question.inputs, mask, rng=rng) for mask in masks]
-        first = question.inputs
     found: list[float] = []
-    whole = torch.cat([first, *steps])
+    whole = torch.cat(steps)
     with torch.inference_mode():
         for start in range(0, len(whole), batch):
             found += question.shares(whole[start : start + batch]).tolist()

@@ -21,7 +21,7 @@ from records.actor import Actor
 from records.canonical import content_hash
 from records.services import record_event
 
-EFFORTS = ("quick", "full")
+EFFORTS = ("brief", "quick", "full")
 EXPLAIN_ONE = "explainability.explain_one"
 
 
@@ -34,8 +34,8 @@ def ask_explanation(
 
     Its job is started unless ``start`` is False or one is at work on it.
 
-    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (quick or full report card). A refused one
-    is queued again, since its cause may be mended by now.
+    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (brief, quick or full report card). A
+    refused one is queued again, since its cause may be mended by now.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def ask_explanation(
     chosen = dict(parameters or {})
     effort = chosen.pop("effort", "quick")
     if effort not in EFFORTS:
-        raise InvalidInput("bad_parameter", f"effort is {effort!r}: choose quick or full")
+        raise InvalidInput("bad_parameter", f"effort is {effort!r}: choose {', '.join(EFFORTS)}")
     chosen = {**checked_parameters(method, chosen), "effort": effort}
     if not CaseFile.objects.filter(deployment=deployment, case=case, role=CaseFile.Role.IMAGE).exists():
         raise InvalidInput("no_image", f"case {case[:40]!r} has no image in {deployment.slug}: send its image first")

@@ -19,12 +19,12 @@ from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
 from explainability.attribution.overlay import overlay_png
 from explainability.attribution.question import Question
 from explainability.case_images import CaseImage
-from explainability.faithfulness.case_card import checks_of, grade
+from explainability.faithfulness.case_card import checks_of, grade, settings_of
 from explainability.faithfulness.graded import Graded
 from explainability.faithfulness.map_signals import map_signals
 from explainability.faithfulness.perturbation_facts import PerturbationFact, masking_fact, strongest_region
 
-FILLS = {"classification": 32, "segmentation": 12}  # a prompted segmentation costs a hundred times a classifier's pass
+FILLS = {"classification": 32, "segmentation": 8}  # a prompted segmentation costs a hundred times a classifier's pass
 FEW_FILLS = 8  # a registration or localization runs a whole volume for each
 
 
@@ -111,7 +111,7 @@ def graded_map(
         spacing_mm=(fixed or image).spacing_mm, other=other, other_name=other_name,
     )  # fmt: skip
     checks = checks_of(effort) if entry.facts.get("judged", True) else ()
-    findings = grade(graded, checks=checks, seed=seed, progress=progress)
+    findings = grade(graded, checks=checks, seed=seed, progress=progress, parameters=settings_of(effort, model.task))
     progress("perturbation facts")
     statements, warnings = _statements(asked, attribution, region, region_name, seed)
     signals: Mapping[str, float | None] = {}
@@ -150,9 +150,12 @@ def _statements(
     if region is not None:
         grid = asked.to_grid(region)
         regions += [(region_name, lambda: grid), (f"everything outside {region_name}", lambda: ~grid)]
+    before: float | None = None
     for name, make in regions:
         try:
-            found.append(masking_fact(asked, make(), name=name, n_fills=fills, seed=seed))
+            fact = masking_fact(asked, make(), name=name, n_fills=fills, seed=seed, before=before)
+            found.append(fact)
+            before = fact.before
         except NotComputable as reason:
             warnings.append(reason.message)
     return found, warnings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from assurance.evidence.finding import Finding
 from monitoring.drift import thresholds
@@ -38,8 +38,7 @@ def frechet(
     axes = whitening(first.rows, components=components)
     rows = axes(np.concatenate((first.rows, second.rows)))
     value = distance_of_rows(rows[: first.n], rows[first.n :])
-    groups = shuffled_groups(first, second, draws=permutations, seed=seed)
-    drawn = np.array([distance_of_rows(rows[~group], rows[group]) for group in groups])
+    drawn = dealt_distances(rows, shuffled_groups(first, second, draws=permutations, seed=seed))
     null = drawn_law(drawn, value, f"{permutations} deals of patients at the same sizes")
     effect = math.sqrt(max(0.0, value - null.quantiles["0.5"]))
     row = _row(drawn, first.n_patients, second.n_patients)
@@ -56,6 +55,24 @@ def _row(drawn: Matrix, n: int, m: int) -> Row:
     watch, act = thresholds.W1_SD.watch, thresholds.W1_SD.act
     smallest = math.ceil(max(2.0, noise / act**2))
     return Row(watch, act, max(smallest, math.ceil(noise / watch**2)), smallest)
+
+
+def dealt_distances(rows: Matrix, groups: NDArray[np.bool_]) -> Matrix:
+    """The distance for each dealing of the rows (R, N): one side's sums are the whole's less the other's."""
+    rows = rows - rows.mean(axis=0)
+    whole = rows.T @ rows
+    m = groups.sum(axis=1).astype(np.float64)
+    n = len(rows) - m
+    ours = groups @ rows
+    mean, other = ours / m[:, None], -ours / n[:, None]
+    scatter = np.stack([rows[group].T @ rows[group] for group in groups])
+    second = (scatter - m[:, None, None] * mean[:, :, None] * mean[:, None, :]) / (m - 1)[:, None, None]
+    first = (whole - scatter - n[:, None, None] * other[:, :, None] * other[:, None, :]) / (n - 1)[:, None, None]
+    spread, axes = np.linalg.eigh(first)
+    root = (axes * np.sqrt(np.maximum(spread, 0))[:, None, :]) @ axes.transpose(0, 2, 1)
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum(axis=1)
+    traces = np.trace(first, axis1=1, axis2=2) + np.trace(second, axis1=1, axis2=2)
+    return np.maximum(0.0, np.square(mean - other).sum(axis=1) + traces - 2 * cross)
 
 
 def distance_of_rows(before: Matrix, after: Matrix) -> float:

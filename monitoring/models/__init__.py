@@ -6,10 +6,10 @@ from monitoring.models.predictions import CasePlace, Label, PastLabel, PastPredi
 from monitoring.models.saved_views import SavedView, WeeklySummary
 from monitoring.models.schema import ControlReading, FeatureSchema, IntakeRules, SchemaEvent
 from monitoring.models.signals import Signal
-from monitoring.models.states import DayState, ReferenceSet, ReferenceState
+from monitoring.models.states import ChunkStates, DayState, ReferenceSet, ReferenceState
 
 __all__ = [
-    "Alarm", "AlarmNote", "CasePlace", "ControlReading", "DayState", "FeatureSchema", "IntakeRules", "Label",
-    "MonitoringPlan", "PastLabel", "PastPrediction", "Prediction", "PredictionBatch", "ReferenceSet", "ReferenceState",
-    "Reject", "SavedView", "SchemaEvent", "Signal", "StudyObject", "WeeklySummary", "WindowRun",
+    "Alarm", "AlarmNote", "CasePlace", "ChunkStates", "ControlReading", "DayState", "FeatureSchema", "IntakeRules",
+    "Label", "MonitoringPlan", "PastLabel", "PastPrediction", "Prediction", "PredictionBatch", "ReferenceSet",
+    "ReferenceState", "Reject", "SavedView", "SchemaEvent", "Signal", "StudyObject", "WeeklySummary", "WindowRun",
 ]  # fmt: skip

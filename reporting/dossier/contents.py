@@ -7,6 +7,7 @@ number on the page, in the twin and in the bundle are one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -212,6 +213,33 @@ def freeze(contents: Contents) -> bytes:
 
 def thaw(content: bytes) -> Contents:
     return msgspec.json.decode(content, type=Contents)
+
+
+class _Folded(Contents, kw_only=True):
+    evidence: dict[str, msgspec.Raw]  # type: ignore[assignment]
+
+
+class _Unfolding(Mapping[str, Evidence]):
+    """Evidence decoded each time it is asked for: a long dossier's Findings never stand in memory as objects."""
+
+    def __init__(self, folded: dict[str, msgspec.Raw]) -> None:
+        self._folded = folded
+
+    def __getitem__(self, key: str) -> Evidence:
+        return msgspec.json.decode(self._folded[key], type=Evidence)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folded)
+
+    def __len__(self) -> int:
+        return len(self._folded)
+
+
+def thaw_for_print(content: bytes) -> Contents:
+    """As :func:`thaw`, but evidence is only to be read, and is decoded when read."""
+    folded = msgspec.json.decode(content, type=_Folded)
+    folded.evidence = _Unfolding(folded.evidence)  # type: ignore[assignment]
+    return folded
 
 
 def block_hash(block: Block, *, salt: str) -> str:

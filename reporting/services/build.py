@@ -168,15 +168,16 @@ def _seal(dossier: Dossier) -> None:
     assert dossier.unsigned_pdf is not None  # noqa: S101
     at = database_now()
     identity_name = "Instance seal"
-    signed = sign_pdf(
-        read_artefact(dossier.unsigned_pdf),
-        signer=instance_signer(),
-        name=identity_name,
-        organisation=thaw(read_artefact(dossier.contents)).identity.instance or "Vigil",  # type: ignore[arg-type]
-        meaning=SEAL_MEANING,
-        at=at,
-        time_stamper=time_stamper(),
-    )
+    with instance_signer() as signer:
+        signed = sign_pdf(
+            read_artefact(dossier.unsigned_pdf),
+            signer=signer,
+            name=identity_name,
+            organisation=thaw(read_artefact(dossier.contents)).identity.instance or "Vigil",  # type: ignore[arg-type]
+            meaning=SEAL_MEANING,
+            at=at,
+            time_stamper=time_stamper(),
+        )
     with transaction.atomic():
         dossier.pdf = _store(dossier, signed, "dossier.pdf")
         dossier.signers = [{"name": identity_name, "meaning": SEAL_MEANING, "at": at.isoformat()}]

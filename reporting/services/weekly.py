@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Literal
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -86,7 +87,7 @@ def _paragraph(one: Overview) -> list[str]:
 
 def _blocks(week: Week) -> Iterator[LetterBlock]:
     worst = max((one.state for one in week.overviews), key=lambda state: state.rank, default=State.INSUFFICIENT)
-    tone = {"act": "act", "watch": "watch"}.get(worst.value, "info")
+    tone: Literal["info", "watch", "act"] = "act" if worst == State.ACT else "watch" if worst == State.WATCH else "info"
     opened = f"{len(week.opened)} alarm{'' if len(week.opened) == 1 else 's'} opened in these seven days."
     yield Notice(tone=tone, title=f"{_counts(week)}.", text=f"A state speaks of the newest complete window. {opened}")
     if week.overviews:

@@ -70,8 +70,10 @@ def _check(signature: Any, trusted: list[asn1_x509.Certificate], now: datetime) 
         meaning = str(signature.sig_object.get("/Reason", ""))
         validity = signature.signer_cert["tbs_certificate"]["validity"]
         end, start = validity["not_after"].native, validity["not_before"].native
-        context = ValidationContext(trust_roots=trusted, allow_fetching=False, moment=now)
-        status = validate_pdf_signature(signature, signer_validation_context=context)
+        status = _status(signature, trusted, now, stamp_moment=now)
+        stamp = _stamp_of(status)
+        if stamp is not None and start <= stamp <= end < now:  # made while the certificate was valid, as a third shows
+            status, now = _status(signature, trusted, stamp, stamp_moment=now), stamp
         time = f"{status.signer_reported_dt:%Y-%m-%d %H:%M:%S %Z}" if status.signer_reported_dt else ""
     except (
         SignatureValidationError,
@@ -85,6 +87,9 @@ def _check(signature: Any, trusted: list[asn1_x509.Certificate], now: datetime) 
     ) as error:
         return SignatureCheck(name, time, meaning, "failed", f"the signature cannot be read: {error}")
     wrong = []
+    stamped = status.timestamp_validity
+    if stamped is not None and not (stamped.intact and stamped.valid):
+        wrong.append("the time-stamp does not belong to this signature")
     if not status.intact:
         wrong.append("the signed bytes were changed")
     if not status.valid:
@@ -93,13 +98,39 @@ def _check(signature: Any, trusted: list[asn1_x509.Certificate], now: datetime) 
         wrong.append(f"the certificate expired on {end:%Y-%m-%d}")
     if now < start:
         wrong.append(f"the certificate is not valid before {start:%Y-%m-%d}")
-    if not status.bottom_line and not wrong and trusted:
+    if not wrong and trusted:
         if not status.trusted:
             wrong.append("the certificate does not lead to a trusted one")
-        else:
+        elif not (status.seed_value_ok and (status.docmdp_ok or status.modification_level is None)):
             wrong.append("the file was changed after this signature in a way that it does not allow")
     if wrong:
         return SignatureCheck(name, time, meaning, "failed", "; ".join(wrong))
     if not trusted:
         return SignatureCheck(name, time, meaning, "open", "intact; give --trust to judge the certificate")
-    return SignatureCheck(name, time, meaning, "ok", "intact, by a trusted certificate")
+    told = "intact, by a trusted certificate"
+    if stamp is not None:
+        told += f", time-stamped {stamp:%Y-%m-%d %H:%M:%S %Z} by {_stamper(stamped)}"
+    elif stamped is not None:
+        told += f"; the time-stamp of {_stamper(stamped)} does not lead to a trusted certificate"
+    return SignatureCheck(name, time, meaning, "ok", told)
+
+
+def _status(signature: Any, trusted: list[asn1_x509.Certificate], moment: datetime, *, stamp_moment: datetime) -> Any:
+    return validate_pdf_signature(
+        signature,
+        signer_validation_context=ValidationContext(trust_roots=trusted, allow_fetching=False, moment=moment),
+        ts_validation_context=ValidationContext(trust_roots=trusted, allow_fetching=False, moment=stamp_moment),
+    )
+
+
+def _stamp_of(status: Any) -> datetime | None:
+    """When a trusted time-stamp service saw the signature."""
+    stamped = status.timestamp_validity
+    if stamped is None or not (stamped.intact and stamped.valid and stamped.trusted):
+        return None
+    moment: datetime = stamped.timestamp
+    return moment.astimezone(UTC)
+
+
+def _stamper(stamped: Any) -> str:
+    return str(stamped.signing_cert.subject.native.get("common_name", "an unnamed service"))

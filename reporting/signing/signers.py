@@ -3,6 +3,8 @@ configured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from asn1crypto import keys as asn1_keys
@@ -17,13 +19,16 @@ from assurance.evidence.errors import Unavailable
 from reporting.signing import authority
 
 
-def instance_signer() -> Signer:
-    """The signer of the instance's seal, as configured."""
+@contextmanager
+def instance_signer() -> Iterator[Signer]:
+    """The signer of the instance's seal, as configured, for as long as the block lasts."""
     if settings.SIGN_PKCS11_MODULE:
-        return _pkcs11()
-    if settings.SIGN_PKCS12:
-        return _pkcs12()
-    return signer_of(authority.seal_identity())
+        with _pkcs11() as signer:
+            yield signer
+    elif settings.SIGN_PKCS12:
+        yield _pkcs12()
+    else:
+        yield signer_of(authority.seal_identity())
 
 
 def person_signer(*, name: str, organisation: str) -> Signer:
@@ -62,23 +67,38 @@ def _pkcs12() -> SimpleSigner:
     return signer
 
 
-def _pkcs11() -> Any:
+@contextmanager
+def _pkcs11() -> Iterator[Signer]:
+    """The token is open only while it signs: a second login of the same process would be refused."""
+    module, token = settings.SIGN_PKCS11_MODULE, settings.SIGN_PKCS11_TOKEN
     try:
+        from pkcs11.exceptions import PKCS11Error
         from pyhanko.config.pkcs11 import TokenCriteria
         from pyhanko.sign.pkcs11 import PKCS11Signer, open_pkcs11_session
     except ImportError as error:
         raise Unavailable(
             "no_signer",
-            "VIGIL_SIGN_PKCS11_MODULE is set but python-pkcs11 is not installed: `pip install 'pyhanko[pkcs11]'`",
+            "VIGIL_SIGN_PKCS11_MODULE is set but python-pkcs11 is not installed: `pip install 'vigil[pkcs11]'`",
         ) from error
-    session = open_pkcs11_session(
-        settings.SIGN_PKCS11_MODULE,
-        token_criteria=TokenCriteria(label=settings.SIGN_PKCS11_TOKEN),
-        user_pin=settings.SIGN_PKCS11_PIN,
-    )
-    return PKCS11Signer(
-        session, cert_label=settings.SIGN_PKCS11_CERTIFICATE, key_label=settings.SIGN_PKCS11_KEY or None
-    )
+    try:
+        session = open_pkcs11_session(
+            module, token_criteria=TokenCriteria(label=token), user_pin=settings.SIGN_PKCS11_PIN
+        )
+    except (PKCS11Error, OSError, RuntimeError) as error:
+        raise Unavailable(
+            "no_signer",
+            f"the token {token!r} of {module!r} could not be opened ({type(error).__name__}): "
+            "check module, token and PIN",
+        ) from error
+    try:
+        signer = PKCS11Signer(
+            session, cert_label=settings.SIGN_PKCS11_CERTIFICATE, key_label=settings.SIGN_PKCS11_KEY or None
+        )
+        # Tokens that hash and sign an elliptic curve in one step are rare; all of them sign a digest.
+        signer.use_raw_mechanism = signer.signing_cert.public_key.algorithm == "ec"
+        yield signer
+    finally:
+        session.close()
 
 
 def _asn1(certificate: Any) -> asn1_x509.Certificate:

@@ -200,7 +200,7 @@ def test_a_refused_map_can_be_asked_for_again_when_its_cause_is_mended(deploymen
         ({"method": "seg_grad_cam"}, "not made for classification"),
         ({"method": "saliency", "parameters": {"steps": 3}}, "takes no steps"),
         ({"method": "integrated_gradients", "parameters": {"steps": "many"}}, "give a number"),
-        ({"method": "saliency", "parameters": {"effort": "heroic"}}, "quick or full"),
+        ({"method": "saliency", "parameters": {"effort": "heroic"}}, "brief, quick, full"),
         ({"method": "saliency", "case": "f" * 32}, "has no image"),
     ],
 )

@@ -437,7 +437,8 @@ def test_what_is_only_reported_bars_nobody():
 
 
 def test_the_quick_card_is_part_of_the_full_one():
-    assert set(checks_of("quick")) < set(checks_of("full")) == set(CHECKS)
+    assert set(checks_of("brief")) < set(checks_of("quick")) < set(checks_of("full")) == set(CHECKS)
+    assert {"completeness", "randomisation"} <= set(checks_of("brief"))
 
 
 def test_a_check_without_a_value_is_a_finding_with_its_reason():

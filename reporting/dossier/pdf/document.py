@@ -50,10 +50,11 @@ def render(
         The unsigned PDF. The clock, the locale, the time zone and the folder have no part in it.
     """
     register()
-    contents = c.thaw(content)
+    contents = c.thaw_for_print(content)
     target = io.BytesIO()
     document = _Document(target, contents, content_sha256, progress)
     rl_config.autoGenerateMissingTTFName = 0
+    rl_config.useA85 = 0  # streams as bytes: a fifth smaller, and quicker
     document.build(_Lazy(_story(contents, document, read_file)), canvasmaker=document.canvas_maker(content, chai_xml))
     return target.getvalue()
 
@@ -124,13 +125,13 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         )
 
     def canvas_maker(self, content: bytes, chai_xml: bytes) -> Any:
-        def make(*args: Any, **options: Any) -> TaggedCanvas:
+        def make(target: io.BytesIO, **options: Any) -> TaggedCanvas:
             options["lang"] = self.contents.identity.language
-            canvas = TaggedCanvas(*args, pdfVersion=(1, 7), **options)
+            canvas = TaggedCanvas(target, pdfVersion=(1, 7), **options)
             canvas._doc._timeStamp = frozen_at(self.contents.identity.frozen_at)
             canvas._doc.signature.update(self.content_sha256.encode())
             canvas.showOutline()
-            self._content, self._chai_xml = content, chai_xml
+            canvas.before_saving = lambda: archive.settle(canvas, self.contents, content, self.content_sha256, chai_xml)
             return canvas
 
         return make
@@ -186,8 +187,6 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         canvas.setFillColor(looks.SOFT)
         write(canvas, -_OF_WIDTH, 0, f" of {pages}", size=8)
         canvas.endForm()
-        canvas.settle()
-        archive.settle(canvas, self.contents, self._content, self.content_sha256, self._chai_xml)
         self.progress(pages)
         super()._endBuild()
 

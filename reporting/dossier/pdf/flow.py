@@ -175,7 +175,7 @@ class FactLines(Flowable):  # type: ignore[misc]
             canvas.line(0, y - tall, self._wide, y - tall)
             canvas.unmark()
             canvas.open("TR")
-            canvas.mark("TH")
+            canvas.mark("TH", scope="Row")
             canvas.setFillColor(SOFT)
             for place, line in enumerate(names):
                 write(canvas, 0, y - 10.4 - place * 11.4, line, font=STRONG, size=8.2)

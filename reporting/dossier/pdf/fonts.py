@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
@@ -26,10 +27,22 @@ def register() -> dict[str, frozenset[str]]:
     held = {}
     for name, file in FILES.items():
         font = TTFont(name, str(FOLDER / file))
+        _true_advances(font.face)
         pdfmetrics.registerFont(font)
         held[name] = frozenset(chr(code) for code in font.face.charToGlyph)
     pdfmetrics.registerFontFamily(BODY, normal=BODY, bold=STRONG, italic=SLANTED, boldItalic=STRONG)
     return held
+
+
+def _true_advances(face: Any) -> None:
+    """Give back to the glyphs after the last full entry of ``hmtx`` their advance in units of the font.
+
+    ReportLab keeps it in thousandths and writes that into the subset, so that a fixed-width font embedded with 2,048
+    units disagrees with its own widths, which PDF/A forbids (ISO 19005-3, 6.2.11.5).
+    """
+    full = int.from_bytes(face.get_table("hhea")[34:36], "big")
+    advance = face.hmetrics[full - 1][0]
+    face.hmetrics[full:] = [(advance, bearing) for _, bearing in face.hmetrics[full:]]
 
 
 @lru_cache(maxsize=20_000)

@@ -246,7 +246,7 @@ class ContentsPage(Flowable):  # type: ignore[misc]
             y -= tall
             font, size, indent = (STRONG, 9.2, 0.0) if level == 0 else (BODY, 8.2, 22.0)
             shown = lines(title, font, size, self._wide - indent - 60)[0]
-            canvas.mark("TOCI")
+            entry = canvas.mark("TOCI")
             canvas.setFillColor(looks.INK if level == 0 else looks.SOFT)
             write(canvas, indent, y + 3.4, shown, font=font, size=size)
             canvas.unmark()
@@ -255,7 +255,7 @@ class ContentsPage(Flowable):  # type: ignore[misc]
             canvas.setLineWidth(0.5)
             canvas.line(indent, y + 0.5, self._wide, y + 0.5)
             canvas.unmark()
-            canvas.linkRect("", key, (0, y, self._wide, y + tall), relative=1, thickness=0)
+            canvas.link(title, key, (0, y, self._wide, y + tall), entry)
             numbers_at.append((y + 3.4, key, level))
         canvas.mark("TOCI")
         canvas.doForm(f"contents-{self.number}")

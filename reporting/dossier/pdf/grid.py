@@ -125,7 +125,7 @@ class Grid(Flowable):  # type: ignore[misc]
         canvas.open("TR")
         x = 0.0
         for column, wide in zip(self.columns, self._widths, strict=True):
-            canvas.mark("TH")
+            canvas.mark("TH", scope="Column")
             canvas.setFillColor(BRAND_DEEP)
             for place, line in enumerate(lines(column.title, STRONG, HEAD_SIZE, wide - 2 * PAD)):
                 at = x + wide - PAD if column.right else x + PAD
@@ -156,8 +156,9 @@ class Grid(Flowable):  # type: ignore[misc]
         canvas.unmark()
         canvas.open("TR")
         x = 0.0
+        cell_of: list[Any] = []
         for column, wide, cell in zip(self.columns, self._widths, cells, strict=True):
-            canvas.mark("TD")
+            cell_of.append(canvas.mark("TD"))
             if column.state:
                 _state_word(canvas, x + PAD, y - PAD - 7.2, cell[0])
             else:
@@ -171,8 +172,8 @@ class Grid(Flowable):  # type: ignore[misc]
             canvas.unmark()
             x += wide
         note = self._note(row)
-        if note:
-            canvas.mark("TD")
+        if note:  # belongs to the cell under which it starts, so that every row has the same cells
+            canvas.mark_in(cell_of[min(1, len(cell_of) - 1)])
             canvas.setFillColor(SOFT)
             base = y - tall + PAD + (len(note) - 1) * NOTE_LEADING + 1.8
             for place, line in enumerate(note):

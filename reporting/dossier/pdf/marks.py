@@ -19,9 +19,13 @@ def write(
         whole = width(text, font, size)
         x -= whole if anchor == "end" else whole / 2
     parts = segments(text, font)
+    put_text = getattr(canvas, "put_text", None)  # the dossier's own canvas has a shorter way
     for face, part in parts:
-        canvas.setFont(face, size)
-        canvas.drawString(x, y, part)
+        if put_text is not None:
+            put_text(x, y, part, face, size)
+        else:
+            canvas.setFont(face, size)
+            canvas.drawString(x, y, part)
         if len(parts) > 1:
             x += width(part, face, size)
 
