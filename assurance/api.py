@@ -1,21 +1,25 @@
 """The assurance app's HTTP interface: open a submission, take its steps, read where it stands."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
-from ninja import Field, Router, Schema
+from ninja import Body, Field, Router, Schema
 from ninja.errors import HttpError
 from ninja.responses import Status
 
 from accounts.api_auth import AUTH, caller, caller_organisations
 from accounts.models import ApiToken, Organisation, Person
 from accounts.permissions import Action
+from assurance.acts import ACTS, Asked
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Deployment, ModelVersion, Submission
 from assurance.selectors.submissions import visible_submissions
+from assurance.services.running_software import note_running_software
+from assurance.services.submission_sides import memberships_in
 from assurance.services.submissions import allowed_transitions, move_submission, start_submission
 
 router = Router(tags=["assurance"], auth=AUTH)
@@ -106,6 +110,78 @@ def post_transition(request: HttpRequest, submission_id: UUID, body: StepIn) -> 
     except ValidationError as refusal:
         raise InvalidInput("signature_refused", " ".join(refusal.messages)) from refusal
     return _out(moved, person)
+
+
+class SoftwareIn(Schema):
+    """What runs, by its own word: at least one of the three."""
+
+    version: str = Field("", max_length=80)
+    weights_sha256: str = ""
+    container_digest: str = ""
+
+
+class SoftwareOut(Schema):
+    """``differences`` holds [part, reported, registered] of what is not as registered."""
+
+    agrees: bool
+    differences: list[list[str]]
+    times: int
+    first_at: datetime
+    last_at: datetime
+
+
+@router.post("/deployments/{deployment_id}/software", response=SoftwareOut)
+def post_software(request: HttpRequest, deployment_id: UUID, body: SoftwareIn) -> Any:
+    """Say what the software of a deployment is. One that is not the registered version proposes a suspension."""
+    deployment = get_object_or_404(Deployment.objects.select_related("version__model"), pk=deployment_id)
+    by = caller(request, Action.SEND_PREDICTIONS, deployment)
+    return note_running_software(
+        deployment, by=by, version=body.version, weights_sha256=body.weights_sha256,
+        container_digest=body.container_digest,
+    )  # fmt: skip
+
+
+class ActOut(Schema):
+    """``done`` is the sentence that the workspace shows; ``submission`` where the file stands now."""
+
+    done: str
+    submission: SubmissionOut
+
+
+@router.post("/submissions/{submission_id}/acts/{act}", response=ActOut)
+def post_act(request: HttpRequest, submission_id: UUID, act: str, body: Body[dict[str, str]]) -> Any:
+    """Any act of the workspace by its name, with the fields of its form: a question, an answer, a plan, an extension,
+    a real-world test, an exit paper, an appeal. An unknown name is refused with those that there are."""
+    if act not in ACTS:
+        raise InvalidInput("unknown_act", f"act {act!r} is not known: choose from {', '.join(sorted(ACTS))}")
+    if any("\x00" in name + value for name, value in body.items()):
+        raise InvalidInput("not_text", "a field holds the character NUL: give text")
+    person = _person(request)
+    submission = get_object_or_404(visible_submissions(person), pk=submission_id)
+    if _token(request):
+        _caller_of_party(request, submission)
+    asked = Asked(user=person, POST=body, FILES={}, request_id=getattr(request, "request_id", ""))
+    try:
+        done = ACTS[act](submission, asked)
+    except PermissionDenied as refusal:
+        raise HttpError(403, str(refusal)) from refusal
+    except ValidationError as refusal:
+        raise InvalidInput("signature_refused", " ".join(refusal.messages)) from refusal
+    submission.refresh_from_db()
+    return {"done": done, "submission": _out(submission, person)}
+
+
+def _caller_of_party(request: HttpRequest, submission: Submission) -> None:
+    """A token acts for its person within its own organisation, which must be a party of the submission."""
+    token = _token(request)
+    assert token is not None  # noqa: S101 -- asked for tokens only
+    parties = {key for keys in submission.organisations().values() for key in keys}
+    if token.organisation_id not in parties or token.deployment_id is not None:
+        raise Http404
+    if any(one.organisation_id != token.organisation_id for one in memberships_in(submission, token.person)):
+        raise HttpError(403, "this token's person also acts for another organisation in this submission: sign in")
+    if Action.EDIT_SUBMISSION not in token.verbs:
+        raise HttpError(403, f"this token may {', '.join(token.verbs)}, not {Action.EDIT_SUBMISSION}")
 
 
 def _token(request: HttpRequest) -> ApiToken | None:

@@ -10,6 +10,7 @@ from assurance.cards.fields import CardSchema, read_schema
 from assurance.requirements.catalogue import Catalogue, read_catalogue
 from assurance.submissions.machine import Machine, read_machine
 from assurance.submissions.profiles import Profile, read_profile, read_profiles
+from assurance.submissions.real_world import StepOfTest, read_test_steps
 
 FOLDER = "data/regulation"
 
@@ -29,6 +30,16 @@ def catalogue() -> Catalogue:
 @lru_cache(maxsize=1)
 def machine() -> Machine:
     return read_machine(content("submission_states"))
+
+
+@lru_cache(maxsize=1)
+def steps_of_test() -> dict[str, StepOfTest]:
+    return read_test_steps(content("submission_states")["real_world_test"])
+
+
+def event_kinds() -> dict[str, str]:
+    """Kinds of event that start a legal clock, with their titles."""
+    return {entry["id"]: entry["title"] for entry in content("deadlines")["event_kinds"]}
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from assurance.views import card_files, cards, coverage, findings, jobs, methods, registry, submissions
+from assurance.views import card_files, cards, coverage, findings, jobs, methods, registering, registry, submissions
 
 app_name = "assurance"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("findings/<slug:digest>", findings.finding, name="finding"),
     path("models/", registry.model_list, name="model_list"),
     path("models/<slug:slug>", registry.model, name="model"),
+    path("register/model", registering.model_new, name="model_new"),
+    path("register/version/<slug:slug>", registering.version_new, name="version_new"),
+    path("register/deployment", registering.deployment_new, name="deployment_new"),
     path("versions/<int:version_id>", registry.version, name="version"),
     path("versions/<int:version_id>/bill-of-materials", registry.version_bill, name="version_bill"),
     path("cards/<int:version_id>", cards.card, name="card"),

@@ -33,10 +33,12 @@ def web() -> Process:
 
 
 def worker(queue: str) -> Process:
+    """Networks run faster two at a time with half the cores each than one after the other with all of them."""
+    concurrency = "2" if queue == "inference" else "1"
     return Process(
         f"worker-{queue}",
-        ("celery", "-A", "config.celery", "worker", "--queues", queue, "--concurrency", "1", "--loglevel", "warning",
-         "--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle"),
+        ("celery", "-A", "config.celery", "worker", "--queues", queue, "--concurrency", concurrency,
+         "--loglevel", "warning", "--hostname", f"{queue}@%h", "--without-gossip", "--without-mingle"),
     )  # fmt: skip
 
 

@@ -118,14 +118,18 @@ CELERY_TASK_TIME_LIMIT = env_int("VIGIL_TASK_LIMIT_S", default=3600, at_least=10
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}
+# A request that starts a job does not wait for a broker that is away: the job is a row, and the beat sends it again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT, "socket_connect_timeout": 1, "max_retries": 1,
+    "interval_start": 0, "interval_step": 0.05, "interval_max": 0.1,
+}  # fmt: skip
 CELERY_BEAT_SCHEDULE_FILENAME = str(home.var("beat-schedule"))
 CELERY_BEAT_SCHEDULE = {
     "resend-lost-jobs": {"task": "assurance.resend_lost_jobs", "schedule": 15.0, "options": {"expires": 15}},
     "seal-trail": {"task": "records.seal_events", "schedule": 30.0, "options": {"expires": 30}},
     "submission-steps": {"task": "assurance.take_due_steps", "schedule": 300.0, "options": {"expires": 300}},
     "due-work": {"task": "monitoring.start_due_work", "schedule": 60.0, "options": {"expires": 60}},
-    "weekly-mail": {"task": "monitoring.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
+    "weekly-mail": {"task": "reporting.send_weekly_summaries", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # People
@@ -230,6 +234,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("VIGIL_BODY_LIMIT_BYTES", default=64 * 2**20, at_least=1024)
 # Deliveries of predictions are streamed to disk, so they may be larger; small ones are worked through at once.
+WEIGHTS_LIMIT_BYTES = env_int("VIGIL_WEIGHTS_LIMIT_BYTES", default=4 * 2**30, at_least=1024)
 INTAKE_LIMIT_BYTES = env_int("VIGIL_INTAKE_LIMIT_BYTES", default=2**30, at_least=1024)
 INTAKE_AT_ONCE_BYTES = env_int("VIGIL_INTAKE_AT_ONCE_BYTES", default=2**20, at_least=0)
 INTAKE_EMBED_IMAGES = env_flag("VIGIL_INTAKE_EMBED_IMAGES", default=False)

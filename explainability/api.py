@@ -24,7 +24,7 @@ router = Router(tags=["explainability"], auth=AUTH)
 
 class ExplanationIn(Schema):
     """``case`` is the pseudonym that findings and pages show, ``case_id`` the sender's own name of the case: give one.
-    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (quick or full)."""
+    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (brief, quick or full)."""
 
     method: str
     case: str = ""

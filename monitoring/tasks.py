@@ -1,6 +1,6 @@
 """The queue's door: keys in, services called, nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from celery import shared_task
@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, dicom_door, embeddings, images, receiving, windows
+from monitoring.services import day_states, dicom_door, embeddings, images, receiving, window_reports, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -59,6 +59,15 @@ def compute_windows(job: Job, *, deployment_id: str) -> None:
     )  # fmt: skip
 
 
+@job_task(window_reports.MAKE)
+def make_window_report(job: Job, *, deployment_id: str, start: str, end: str) -> None:
+    deployment = Deployment.objects.select_related("version__model", "organisation").get(pk=deployment_id)
+    window_reports.make_window_report(
+        deployment, start=date.fromisoformat(start), end=date.fromisoformat(end),
+        progress=lambda done, of, step: report_progress(job, done=done, of=of, step=step),
+    )  # fmt: skip
+
+
 def start_windows(deployment: Deployment) -> Job | None:
     """Queue the deployment's due windows, unless a job for them waits already or there is nothing to judge by."""
     if plan_of(deployment) is None or reference_of(deployment) is None:
@@ -88,11 +97,3 @@ def start_due_work() -> None:
             plan, reference = plan_of(deployment), reference_of(deployment)
             if plan and reference and windows.due_spans(deployment, plan, reference, today=today):
                 start_windows(deployment)
-
-
-@shared_task(name="monitoring.send_weekly_summaries")
-def send_weekly_summaries() -> None:
-    """The hour's tick: the week's mail to those who asked and have not had it."""
-    from monitoring.services.weekly import send_due_summaries
-
-    send_due_summaries(today=datetime.now(UTC).date())

@@ -30,7 +30,12 @@ QUANTITY_WORDS = {
     "rff_mmd": "distance of embeddings (MMD)",
     "c2st": "classifier's AUROC between windows",
     "concordance": "concordance index",
+    "labelled_share": "label maturity",
 }
+SPELT = {
+    "snr": "SNR", "cnr": "CNR", "sd": "SD", "kvp": "kVp", "mm2": "mm²", "ml": "mL", "hu": "HU", "p1": "1st percentile",
+    "p50": "median", "p99": "99th percentile",
+}  # fmt: skip
 SHORT_WORDS = {"w1_sd": "W1/σ", "psi": "PSI", "ks": "KS distance", "js": "JS distance", "chi_square": "Cramér's V"}
 BADGES = {
     "estimated_": "estimated, unlabelled",
@@ -51,11 +56,10 @@ def name_of(quantity: str) -> str:
 
 
 def signal_name(signal: str) -> str:
-    """``meta_age`` as "age", ``q_noise_sd`` as "noise sd"."""
+    """``meta_age`` as "age", ``q_noise_sd`` as "noise SD"."""
     for prefix in ("meta_", "q_"):
-        if signal.startswith(prefix):
-            return signal[len(prefix) :].replace("_", " ")
-    return signal.replace("_", " ")
+        signal = signal.removeprefix(prefix)
+    return " ".join(SPELT.get(word, word) for word in signal.split("_"))
 
 
 def capital(text: str) -> str:
@@ -159,3 +163,12 @@ def story(streams: Sequence[Stream], contents: Mapping[Any, Mapping[str, Any]], 
         sentences.append("The model's output did not move")
     performance = capital(performance_words(streams, contents))
     return [*sentences, performance]
+
+
+def expected_words(volume: Stream | None, expected: float | None) -> str:
+    """How the newest window's number of cases compares with the usual one; empty where either is unknown."""
+    now = volume.last.value if volume else None
+    if not expected or now is None:
+        return ""
+    share = now / expected - 1
+    return "as expected" if abs(share) < 0.1 else f"{100 * share:+.0f} % against the usual {expected:.0f}"

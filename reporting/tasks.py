@@ -1,5 +1,9 @@
 """The queue's door of this app."""
 
+from datetime import UTC, datetime
+
+from celery import shared_task
+
 from assurance.jobs import job_task
 from assurance.models import Job
 from reporting.models import Dossier
@@ -20,3 +24,11 @@ def build_dossier(job: Job, *, dossier_id: str) -> None:
         "supersedes__contents",
     ).get(pk=dossier_id)
     run_build(dossier, job=job)
+
+
+@shared_task(name="reporting.send_weekly_summaries")
+def send_weekly_summaries() -> None:
+    """The hour's tick: the week's mail to those who asked and have not had it."""
+    from reporting.services.weekly import send_due_summaries
+
+    send_due_summaries(today=datetime.now(UTC).date())

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from reporting.views import check, compare, dossiers
+from reporting.views import check, compare, dossiers, weekly
 
 app_name = "reporting"
 urlpatterns = [
+    path("weekly.pdf", weekly.weekly_pdf, name="weekly_pdf"),
     path("dossiers/", dossiers.dossier_list, name="dossier_list"),
     path("dossiers/build", dossiers.dossier_build, name="dossier_build"),
     path("dossiers/verify", check.verify, name="verify"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Organisation, Person, Role
 from assurance import regulation
 from assurance.evidence.finding import Finding, Interval, Method, State, Window
-from assurance.models import FindingRecord, InformationRequest, Submission
+from assurance.models import FindingRecord, InformationRequest, StateChange, Submission
 from assurance.services.cards import save_card
 from assurance.services.findings import store_finding
 from assurance.services.plans import freeze_plan, save_plan, sign_plan
@@ -114,7 +114,7 @@ def finding(quantity="auroc", value=0.93, *, stratum=None, state=State.OK, seed=
         method=Method(key=quantity, implementation="test", version="1", seed=seed), input_digest=sha256(f"{seed}"),
         interval=Interval(value - 0.02, value + 0.02, 0.95, "delong") if value is not None else None,
         window=Window(end - timedelta(days=30), end), stratum=stratum or {},
-        reason="" if value is not None else "too few cases",
+        reason="" if value is not None and state is not State.INSUFFICIENT else "too few cases",
     )  # fmt: skip
 
 
@@ -198,3 +198,19 @@ def activate(cast: Cast) -> None:
     for name in ("approver", "signatory"):
         sign_plan(plan, **cast.signing(name))
     cast.move("t17", "decider")
+
+
+def running_cast(**plan) -> Cast:
+    """A submission whose test runs under a frozen plan, set there without its walk: for tests of what comes after."""
+    cast = make_cast()
+    end = (timezone.now() + timedelta(days=90)).date().isoformat()
+    save_plan(cast.submission, content=PLAN | {"end_date": end} | plan, by=cast.actor("author"))
+    freeze_plan(cast.submission, by=cast.actor("author"))
+    now = timezone.now()
+    Submission.objects.filter(pk=cast.submission.pk).update(state="active", state_since=now, submitted_at=now)
+    cast.submission.refresh_from_db()
+    StateChange.objects.create(
+        submission=cast.submission, transition="t17", source="plan_negotiation", target="active", audit_event_id=0,
+        person=cast.people["decider"], role=Role.REGULATOR_DECIDER, at=now,
+    )  # fmt: skip
+    return cast

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.models import Deployment
+from assurance.services.submission_incidents import note_incident_step, record_incident
 from monitoring.models import Alarm
 from records.actor import Actor
 from records.services import record_event
@@ -78,7 +79,24 @@ def open_incident(
         new={"event_kind": event_kind, "aware_at": aware_at, "alarm": alarm_id, "frameworks": list(frameworks),
              "is_device": is_device, "clocks": [duty.id for duty in found if duty.live]},
     )  # fmt: skip
+    record_incident(
+        deployment, number=incident.number, event_kind=event_kind, title=incident.title, aware_at=aware_at, by=by
+    )
+    _tell_submissions(incident, by=by, reason=incident.description)
     return incident
+
+
+def _tell_submissions(incident: Incident, *, by: Actor, reason: str) -> None:
+    """The files of sandbox programmes follow an incident: what it asks to be reported, and what was."""
+    clocks = list(incident.clocks.all())
+    sent = [clock for clock in clocks if clock.reported_at]
+    if incident.status == Incident.Status.CLOSED:
+        status = "closed"
+    elif sent:
+        status = "reported_initial" if any(clock.running for clock in clocks) else "reported_final"
+    else:
+        status = "reportable" if any(clock.running for clock in clocks) else "not_reportable"
+    note_incident_step(number=incident.number, status=status, by=by, reason=reason, event_kind=incident.event_kind)
 
 
 def starting_duties(
@@ -144,6 +162,7 @@ def change_kind(
         action="incident.change_kind", subject=incident, by=by, reason=reason.strip(), old={"event_kind": old},
         new={"event_kind": event_kind, "clocks": [duty.id for duty in fresh]},
     )  # fmt: skip
+    _tell_submissions(incident, by=by, reason=reason.strip())
     return incident
 
 
@@ -193,6 +212,7 @@ def report_sent(
         new={"duty": clock.duty, "reported_at": at, "reference": clock.reference, "report_sha256": report_sha256,
              "signature": signature_id, "late": bool(clock.due_at and at > clock.due_at)},
     )  # fmt: skip
+    _tell_submissions(clock.incident, by=by, reason=clock.reference)
     return clock
 
 
@@ -208,6 +228,7 @@ def waive_clock(clock: ReportingClock, *, reason: str, by: Actor) -> ReportingCl
     record_event(
         action="incident.waive", subject=clock.incident, by=by, reason=clock.waived_reason, new={"duty": clock.duty}
     )
+    _tell_submissions(clock.incident, by=by, reason=clock.waived_reason)
     return clock
 
 
@@ -249,6 +270,7 @@ def close_incident(incident: Incident, *, reason: str, by: Actor) -> Incident:
         action="incident.close", subject=incident, by=by, reason=reason.strip(), old={"status": "open"},
         new={"status": "closed"},
     )  # fmt: skip
+    _tell_submissions(incident, by=by, reason=incident.closing_reason)
     return incident
 
 

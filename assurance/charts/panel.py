@@ -7,21 +7,21 @@ under the pointer and at the keyboard; it reads :func:`panel_data`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from assurance.charts.scale import Scale, covering, day_ticks, round_ticks
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 460, 44, 10, 14, 22
-MARKS: dict[str, Callable[[int, int], str]] = {  # the shape says the state without colour
-    "act": lambda x, y: f"M{x - 4} {y - 4}h8v8h-8z",
-    "watch": lambda x, y: f"M{x} {y - 5}l5 9h-10z",
-    "insufficient": lambda x, y: f"M{x - 3} {y}a3 3 0 1 0 6 0a3 3 0 1 0-6 0z",
-    "ok": lambda x, y: f"M{x - 2} {y}a2 2 0 1 0 4 0a2 2 0 1 0-4 0z",
+MARKS: dict[str, Callable[[str, str], str]] = {  # the shape says the state without colour
+    "act": lambda x, y: f"M{x} {y}m-4-4h8v8h-8z",
+    "watch": lambda x, y: f"M{x} {y}m0-5l5 9h-10z",
+    "insufficient": lambda x, y: f"M{x} {y}m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z",
+    "ok": lambda x, y: f"M{x} {y}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0z",
 }
 MOST_DOTS = 60  # with more windows the line alone shows what is ok
 
@@ -51,10 +51,18 @@ class Axis:
 
     start: datetime
     end: datetime
+    places: dict[datetime, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def scale(self) -> Scale:
         return Scale(self.start.timestamp(), self.end.timestamp(), LEFT, WIDTH - RIGHT)
+
+    def across(self, moment: datetime) -> str:
+        """The pixel of a moment. Thirty streams share a hundred window ends, so each is worked out once."""
+        place = self.places.get(moment)
+        if place is None:
+            place = self.places[moment] = f"{self.scale(moment.timestamp()):.0f}"
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +82,18 @@ def panel(
     height: int = 150,
 ) -> SafeString:  # fmt: skip
     """The chart of one stream as inline SVG; ``key`` ties it to its data, ``title`` names it for those who hear it."""
+    # strings are put together plainly, since a page holds dozens of charts: words are escaped, all else is numbers
     decor = decor or Decor()
     y = vertical(steps, decor, height=height)
-    x = axis.scale
     parts = [
-        _grid(y, height), _days(axis, x, height), _reference(decor, y), _chance(steps, x, y, decor),
+        _grid(y), _days(axis, height), _reference(decor, y), _chance(steps, axis, y, decor),
         _limit(decor.watch, "watch", y), _limit(decor.act, "act", y), _limit(decor.limit, "limit", y),
-        _markers(decor, axis, x, height),
-        _interval(steps, x, y), _line(steps, x, y), _marks(steps, x, y),
+        _markers(decor, axis, height), _interval(steps, axis, y), _course(steps, axis, y),
     ]  # fmt: skip
-    return format_html(
-        '<svg class="chart panel" viewBox="0 0 {} {}" role="img" tabindex="0" data-panel="{}" aria-label="{}">{}</svg>',
-        WIDTH, height, key, in_words(steps, title, unit), format_html_join("", "{}", ((part,) for part in parts)),
-    )  # fmt: skip
+    return mark_safe(  # noqa: S308 -- see above
+        f'<svg class="chart panel" viewBox="0 0 {WIDTH} {height}" role="img" tabindex="0" data-panel="{escape(key)}" '
+        f'aria-label="{escape(in_words(steps, title, unit))}">{"".join(parts)}</svg>'
+    )
 
 
 def panel_data(steps: Sequence[Drawn], *, unit: str, height: int = 150, decor: Decor | None = None) -> dict[str, Any]:
@@ -95,7 +102,7 @@ def panel_data(steps: Sequence[Drawn], *, unit: str, height: int = 150, decor: D
     data: dict[str, Any] = {
         "t": [int(step.end.timestamp()) for step in steps],
         "v": [_digits(step.value) for step in steps],
-        "s": "".join(step.state[0] for step in steps),
+        "s": "".join([step.state[0] for step in steps]),
         "n": [step.n_cases for step in steps],
         "u": unit,
         "y": [round(y.low, 6), round(y.high, 6), y.start, y.end],
@@ -122,11 +129,11 @@ def in_words(steps: Sequence[Drawn], title: str, unit: str) -> str:
     if not known:
         return f"{title}: no window has a value"
     last = known[-1]
-    acts = sum(step.state == "act" for step in steps)
-    watches = sum(step.state == "watch" for step in steps)
+    states = [step.state for step in steps]
     return (
         f"{title}: {len(steps)} windows, last {last.value:.3g}{f' {unit}' if unit else ''} on "
-        f"{last.end.date().isoformat()} ({last.state}); {acts} at act, {watches} at watch. Arrow keys read the values."
+        f"{last.end.date().isoformat()} ({last.state}); {states.count('act')} at act, {states.count('watch')} at "
+        "watch. Arrow keys read the values."
     )
 
 
@@ -134,117 +141,101 @@ def _digits(value: float | None, digits: int = 4) -> float | None:
     return None if value is None else float(f"{value:.{digits}g}")
 
 
-def _grid(y: Scale, height: int) -> SafeString:
-    ticks = round_ticks(y.low, y.high, most=4)
-    lines = "".join(f"M{LEFT} {y(tick):.0f}H{WIDTH - RIGHT}" for tick in ticks)
-    words = format_html_join(
-        "", '<text x="{}" y="{}" text-anchor="end">{}</text>',
-        ((LEFT - 6, f"{y(tick) + 4:.0f}", f"{tick:g}") for tick in ticks),
-    )  # fmt: skip
-    return format_html('<path class="gridline" d="{}"/>{}', lines, words)
+def _grid(y: Scale) -> str:
+    ticks = [(f"{y(tick):.0f}", f"{y(tick) + 4:.0f}", f"{tick:g}") for tick in round_ticks(y.low, y.high, most=4)]
+    lines = "".join([f"M{LEFT} {at}H{WIDTH - RIGHT}" for at, _, _ in ticks])
+    words = "".join([f'<text x="{LEFT - 6}" y="{at}" text-anchor="end">{word}</text>' for _, at, word in ticks])
+    return f'<path class="gridline" d="{lines}"/>{words}'
 
 
-def _days(axis: Axis, x: Scale, height: int) -> SafeString:
-    ticks = day_ticks(axis.start, axis.end, most=6)
+def _days(axis: Axis, height: int) -> str:
     form = "%b %y" if (axis.end - axis.start).days > 75 else "%d %b"
-    return format_html_join(
-        "", '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((f"{x(tick.timestamp()):.0f}", height - 6, tick.strftime(form)) for tick in ticks),
-    )  # fmt: skip
+    return "".join(
+        f'<text x="{axis.across(tick)}" y="{height - 6}" text-anchor="middle">{tick.strftime(form)}</text>'
+        for tick in day_ticks(axis.start, axis.end, most=6)
+    )
 
 
-def _limit(value: float | None, name: str, y: Scale) -> SafeString | str:
+def _limit(value: float | None, name: str, y: Scale) -> str:
     if value is None:
         return ""
-    return format_html(
-        '<path class="limit-{}" d="M{} {}H{}"/><text class="small-word" x="{}" y="{}">{}</text>',
-        "act" if name == "limit" else name, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, LEFT + 3, f"{y(value) - 3:.0f}",
-        name,
-    )  # fmt: skip
+    kind = "act" if name == "limit" else name
+    return (
+        f'<path class="limit-{kind}" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="small-word" x="{LEFT + 3}" y="{y(value) - 3:.0f}">{name}</text>'
+    )
 
 
-def _reference(decor: Decor, y: Scale) -> SafeString | str:
+def _reference(decor: Decor, y: Scale) -> str:
     if decor.reference is None:
         return ""
     value, low, high = decor.reference
-    band: SafeString | str = ""
+    band = ""
     if low is not None and high is not None:
-        band = format_html(
-            '<path class="reference-band" d="M{0} {1}H{2}V{3}H{0}z"/>',
-            LEFT, f"{y(high):.1f}", WIDTH - RIGHT, f"{y(low):.1f}",
-        )  # fmt: skip
-    return format_html(
-        '{}<path class="reference-line" d="M{} {}H{}"/><text class="small-word" x="{}" y="{}">reference</text>',
-        band, LEFT, f"{y(value):.1f}", WIDTH - RIGHT, LEFT + 3, f"{y(value) - 3:.0f}",
-    )  # fmt: skip
+        edges = f"M{LEFT} {y(high):.1f}H{WIDTH - RIGHT}V{y(low):.1f}H{LEFT}z"
+        band = f'<path class="reference-band" d="{edges}"/>'
+    return (
+        f'{band}<path class="reference-line" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
+        f'<text class="small-word" x="{WIDTH - RIGHT}" y="{y(value) - 3:.0f}" text-anchor="end">reference</text>'
+    )
 
 
-def _chance(steps: Sequence[Drawn], x: Scale, y: Scale, decor: Decor) -> SafeString | str:
-    held = [(step.end.timestamp(), step.chance) for step in steps if step.chance is not None]
+def _chance(steps: Sequence[Drawn], axis: Axis, y: Scale, decor: Decor) -> str:
+    held = [(axis.across(step.end), step.chance) for step in steps if step.chance is not None]
     if len(held) < 2 or not decor.zero:
         return ""
-    top = " ".join(f"{x(at):.0f},{max(TOP, y(value)):.0f}" for at, value in held)
-    return format_html(
-        '<polygon class="band" points="{} {},{} {},{}"/>',
-        top, *(f"{number:.0f}" for number in (x(held[-1][0]), y(0), x(held[0][0]), y(0))),
-    )  # fmt: skip
+    top = " ".join([f"{at},{max(TOP, y(value)):.0f}" for at, value in held])
+    return f'<polygon class="band" points="{top} {held[-1][0]},{y(0):.0f} {held[0][0]},{y(0):.0f}"/>'
 
 
-def _markers(decor: Decor, axis: Axis, x: Scale, height: int) -> SafeString:
+def _markers(decor: Decor, axis: Axis, height: int) -> str:
     places: dict[int, list[tuple[str, str]]] = {}
     for at, word, kind in decor.markers:
         if axis.start <= at <= axis.end:
-            places.setdefault(round(x(at.timestamp())), []).append((word, kind))
-    rows = []
+            places.setdefault(int(axis.across(at)), []).append((word, kind))
+    drawn = []
     for place, held in sorted(places.items()):  # what falls on one place shares one line
         kind = next((k for k in ("alarm", "software") if k in [kind for _, kind in held]), held[0][1])
-        right = place > WIDTH - 90
-        words = ", ".join(dict.fromkeys(word for word, _ in held))
-        rows.append((kind, place, TOP - 2, height - BOTTOM, place + (-3 if right else 3), TOP - 4,
-                     "end" if right else "start", words))  # fmt: skip
-    return format_html_join(
-        "", '<path class="marker {}" d="M{} {}V{}"/><text class="small-word" x="{}" y="{}" text-anchor="{}">{}</text>',
-        rows,
-    )  # fmt: skip
+        words = escape(", ".join(dict.fromkeys(word for word, _ in held)))
+        anchor, start = ("end", place - 3) if place > WIDTH - 90 else ("start", place + 3)
+        drawn.append(
+            f'<path class="marker {kind}" d="M{place} {TOP - 2}V{height - BOTTOM}"/>'
+            f'<text class="small-word" x="{start}" y="{TOP - 4}" text-anchor="{anchor}">{words}</text>'
+        )
+    return "".join(drawn)
 
 
-def _interval(steps: Sequence[Drawn], x: Scale, y: Scale) -> SafeString | str:
+def _interval(steps: Sequence[Drawn], axis: Axis, y: Scale) -> str:
     held = [
-        (x(step.end.timestamp()), step.low, step.high)
+        (axis.across(step.end), f"{y(step.low):.0f}", f"{y(step.high):.0f}")
         for step in steps
         if step.low is not None and step.high is not None
     ]
     if len(held) < 2:
-        return format_html_join(
-            "", '<path class="axis" d="M{} {}V{}"/>', ((f"{at:.0f}", f"{y(a):.0f}", f"{y(b):.0f}") for at, a, b in held)
-        )
-    upper = " ".join(f"{at:.0f},{y(high):.0f}" for at, _, high in held)
-    lower = " ".join(f"{at:.0f},{y(low):.0f}" for at, low, _ in reversed(held))
-    return format_html('<polygon class="interval" points="{} {}"/>', upper, lower)
+        return "".join([f'<path class="axis" d="M{at} {low}V{high}"/>' for at, low, high in held])
+    upper = " ".join([f"{at},{high}" for at, _, high in held])
+    lower = " ".join([f"{at},{low}" for at, low, _ in reversed(held)])
+    return f'<polygon class="interval" points="{upper} {lower}"/>'
 
 
-def _line(steps: Sequence[Drawn], x: Scale, y: Scale) -> SafeString:
+def _course(steps: Sequence[Drawn], axis: Axis, y: Scale) -> str:
+    """The line, broken where a value is missing, and a mark for each window that has a verdict worth a mark."""
+    slope = (y.end - y.start) / (y.high - y.low)
+    origin = y.start - y.low * slope
+    few = len(steps) <= MOST_DOTS
     pieces: list[list[str]] = [[]]
+    marks: dict[str, list[str]] = {state: [] for state in MARKS}
     for step in steps:
         if step.value is None:
             pieces.append([])
-        else:
-            pieces[-1].append(f"{x(step.end.timestamp()):.0f},{y(step.value):.1f}")
-    return format_html_join(
-        "", '<polyline class="series" points="{}"/>', ((" ".join(piece),) for piece in pieces if len(piece) > 1)
-    )
-
-
-def _marks(steps: Sequence[Drawn], x: Scale, y: Scale) -> SafeString:
-    shown = [step for step in steps if step.value is not None and (step.state != "ok" or len(steps) <= MOST_DOTS)]
-    parts = []
-    for state, mark in MARKS.items():
-        path = "".join(
-            mark(round(x(step.end.timestamp())), round(y(step.value or 0.0))) for step in shown if step.state == state
-        )
-        if path:
-            parts.append(f'<path class="point {state}" d="{path}"/>')
-    return mark_safe("".join(parts))  # noqa: S308 -- numbers and the four words above
+            continue
+        at, down = axis.across(step.end), f"{origin + slope * step.value:.1f}"
+        pieces[-1].append(f"{at},{down}")
+        if few or step.state != "ok":
+            marks[step.state].append(MARKS[step.state](at, down))
+    lines = [f'<polyline class="series" points="{" ".join(piece)}"/>' for piece in pieces if len(piece) > 1]
+    points = [f'<path class="point {state}" d="{"".join(paths)}"/>' for state, paths in marks.items() if paths]
+    return "".join(lines + points)
 
 
 def day_start(text: str) -> datetime | None:

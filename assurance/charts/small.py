@@ -1,13 +1,40 @@
-"""Small pictures for rows of a table: a sparkline and a strip of states."""
+"""Small pictures: a course for a row of a table, and two distributions over each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from assurance.charts.scale import Scale, covering
 
-MARKS = {"act": "M{x} {y}m-3-3h6v6h-6z", "watch": "M{x} {y}m0-4l4 7h-8z"}  # as on the large charts: shape, then colour
+MARKS = {"act": "m-3-3h6v6h-6z", "watch": "m0-4l4 7h-8z"}  # as on the large charts: shape, then colour
+DOT = "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0z"
+
+
+@lru_cache(maxsize=256)
+def _across(many: int, width: int) -> tuple[int, ...]:
+    step = (width - 9) / max(1, many - 1)
+    return tuple(round(3 + place * step) for place in range(many))
+
+
+@lru_cache(maxsize=65_536)
+def _step(x: int, to_x: int, y: int, to_y: int) -> str:
+    return f"l{to_x - x}{'' if to_y < y else ' '}{to_y - y}"
+
+
+def _pieces(values: Sequence[float | None]) -> Iterator[tuple[int, Sequence[float]]]:
+    """(place of the first, values) of each run without a gap."""
+    if None not in values:
+        yield 0, values  # type: ignore[misc]
+        return
+    place = 0
+    for missing, run in groupby(values, key=lambda value: value is None):
+        held = list(run)
+        if not missing:
+            yield place, held  # type: ignore[misc]
+        place += len(held)
 
 
 def sparkline(
@@ -17,58 +44,25 @@ def sparkline(
     """The course of ``values``; None breaks the line. ``limit`` is the act line, ``state`` marks the last value."""
     known = [value for value in values if value is not None]
     if not known:
-        return format_html('<span class="soft small">no data</span>')
+        return mark_safe('<span class="soft small">no data</span>')
     include = [*([0.0] if zero else []), *([limit] if limit is not None else [])]
     low, high = covering(known, include=include)
-    x = Scale(0, max(1, len(values) - 1), 3, width - 6)
-    y = Scale(low, high, height - 4, 5)
-    # one path of whole pixels: a page holds hundreds of these
-    step, slope = (width - 9) / max(1, len(values) - 1), (9 - height) / (high - low)
-    course, pen = [], "M"
-    for place, value in enumerate(values):
-        if value is None:
-            pen = "M"
-        else:
-            course.append(f"{pen}{3 + place * step:.0f} {height - 4 + (value - low) * slope:.0f}")
-            pen = "L"
-    lines = format_html('<path class="series" d="{}"/>', "".join(course))
-    last = max(place for place, value in enumerate(values) if value is not None)
-    at = {"x": f"{x(last):.0f}", "y": f"{y(values[last] or 0.0):.0f}"}
-    mark = MARKS.get(state, "M{x} {y}m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0z").format(**at)
-    line: SafeString | str = ""
-    if limit is not None:
-        line = format_html('<path class="limit-act" d="M2 {}H{}"/>', f"{y(limit):.0f}", width)
-    return format_html(
-        '<svg class="spark" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}'
-        '<path class="point {}" d="{}"/></svg>',
-        width, height, width, height, title, line, lines, state or "ok", mark,
-    )  # fmt: skip
-
-
-def state_strip(
-    rows: Sequence[tuple[str, Sequence[tuple[str, str, str]]]], *, cell: int = 18, label: int = 190
-) -> SafeString:
-    """Signals × windows as cells. ``rows`` holds (signal, [(state, tip, href), ...]); each state has its own mark."""
-    columns = max((len(cells) for _, cells in rows), default=0)
-    width, height = label + columns * cell + 4, len(rows) * (cell + 2) + 4
-    parts = []
-    for down, (name, cells) in enumerate(rows):
-        top = down * (cell + 2) + 2
-        parts.append(format_html('<text x="{}" y="{}" text-anchor="end">{}</text>', label - 8, top + 13, name))
-        for across, (state, tip, href) in enumerate(cells):
-            left = label + across * cell
-            mark = {"act": "!", "watch": "~"}.get(state, "")
-            box = format_html(
-                '<rect class="cell {}" x="{}" y="{}" width="{}" height="{}" rx="2" tabindex="0" data-tip="{}"/>'
-                '<text x="{}" y="{}" text-anchor="middle" pointer-events="none">{}</text>',
-                state, left, top, cell - 2, cell - 1, tip, left + cell / 2 - 1, top + 13, mark,
-            )  # fmt: skip
-            parts.append(format_html('<a href="{}">{}</a>', href, box) if href else box)
-    return format_html(
-        '<svg class="chart" style="min-width:{}px" viewBox="0 0 {} {}" role="group" '
-        'aria-label="States of signals by window">{}</svg>',
-        min(width, 900), width, height, format_html_join("", "{}", ((part,) for part in parts)),
-    )  # fmt: skip
+    slope = (9 - height) / (high - low)
+    origin = height - 4 - low * slope
+    # whole pixels and steps from point to point, put together plainly: a page holds hundreds of these
+    course, x, y = [], 0, 0
+    for start, piece in _pieces(values):
+        across = _across(len(values), width)[start : start + len(piece)]
+        down = [round(origin + slope * value) for value in piece]
+        course.append(f"M{across[0]} {down[0]}" + "".join(map(_step, across, across[1:], down, down[1:])))
+        x, y = across[-1], down[-1]
+    mark = f"M{x} {y}{MARKS.get(state, DOT)}"
+    line = f'<path class="limit-act" d="M2 {origin + slope * limit:.0f}H{width}"/>' if limit is not None else ""
+    return mark_safe(  # noqa: S308 -- see above
+        f'<svg class="spark" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}"><path class="series" d="{"".join(course)}"/>{line}'
+        f'<path class="point {escape(state or "ok")}" d="{mark}"/></svg>'
+    )
 
 
 def histogram_pair(

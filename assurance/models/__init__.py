@@ -18,12 +18,15 @@ from assurance.models.proceedings import (
     RemarkInConfidence,
     SuspensionProposal,
 )
-from assurance.models.registry import Model, ModelVersion
+from assurance.models.real_world import RealWorldTest, RealWorldTestStep, SubmissionIncident
+from assurance.models.registry import Model, ModelVersion, VersionRequest
+from assurance.models.running import RunningSoftware
 from assurance.models.submissions import EvidenceItem, RequirementJudgement, SandboxPlan, StateChange, Submission
 
 __all__ = [
     "Answer", "Appeal", "Artefact", "Assessment", "CardRevision", "CaseFile", "Condition", "Decision", "Deployment",
     "EvidenceItem", "ExitPaper", "FindingRecord", "InformationRequest", "Job", "Model", "ModelCard", "ModelVersion",
-    "PlanChange", "ProcessClock", "Publication", "RemarkInConfidence", "RequirementJudgement", "SandboxPlan",
-    "StateChange", "Submission", "SuspensionProposal",
+    "PlanChange", "ProcessClock", "Publication", "RealWorldTest", "RealWorldTestStep", "RemarkInConfidence",
+    "RequirementJudgement", "RunningSoftware", "SandboxPlan", "StateChange", "Submission", "SubmissionIncident",
+    "SuspensionProposal", "VersionRequest",
 ]  # fmt: skip

@@ -187,6 +187,7 @@ class SuspensionProposal(models.Model):
 
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="suspension_proposals")
     trigger = models.CharField(max_length=60)
+    subject = models.CharField(max_length=120, blank=True, help_text="the threshold, report or deployment concerned")
     reason = models.TextField()
     evidence_sha256 = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
@@ -198,6 +199,12 @@ class SuspensionProposal(models.Model):
 
     class Meta:
         ordering = ("raised_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("submission", "trigger", "subject", "evidence_sha256"),
+                condition=~models.Q(evidence_sha256="") & ~models.Q(subject=""), name="one_proposal_per_evidence",
+            ),
+        )  # fmt: skip
 
     def __str__(self) -> str:
         return f"Proposal to suspend {self.submission.label}: {self.trigger}"

@@ -1,9 +1,11 @@
 """Lineage: foundation model, what was adapted from it, and the device versions that hospitals run."""
 
+import uuid
+
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Organisation
+from accounts.models import Organisation, Person
 from assurance.models.fields import sha256_field
 
 
@@ -66,3 +68,32 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name} {self.version}"
+
+
+class VersionRequest(models.Model):
+    """A version asked for with an uploaded weights file: a worker looks at the file, then registers or refuses it."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "The file is being checked"
+        REGISTERED = "registered", "Registered"
+        REFUSED = "refused", "Refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="version_requests")
+    content = models.JSONField(help_text="what the form said, as the registry takes it")
+    base = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    file_name = models.CharField(max_length=200)
+    file_bytes = models.BigIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
+    reason = models.TextField(blank=True)
+    result = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=24)
+    asked_at = models.DateTimeField(default=timezone.now, editable=False)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-asked_at",)
+
+    def __str__(self) -> str:
+        return f"{self.model.name} {self.content.get('version', '')}"

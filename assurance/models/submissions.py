@@ -39,6 +39,9 @@ class Submission(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     submitted_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    regulator_until = models.DateTimeField(
+        null=True, help_text="end of the authority's access; empty while the procedure runs"
+    )
 
     class Meta:
         ordering = ("-number",)
@@ -52,8 +55,9 @@ class Submission(models.Model):
 
     @property
     def seen_by_regulator(self) -> bool:
-        """True from the receipt on; a file withdrawn before it was submitted was never the regulator's to see."""
-        return self.submitted_at is not None
+        """From the receipt to the end of access; a file withdrawn before it was submitted was never theirs to see."""
+        ended = self.regulator_until is not None and self.regulator_until <= timezone.now()
+        return self.submitted_at is not None and not ended
 
     def organisations(self) -> dict[str, set[int]]:
         """The developer's own; the regulator's once submitted, the hospitals' once there is something to commit to."""

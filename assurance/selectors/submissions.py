@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.models import Organisation, Person
 from accounts.permissions import organisation_ids
@@ -11,14 +12,20 @@ from assurance.models.submissions import UNSEEN_BY_HOSPITALS
 
 
 def visible_submissions(person: Person) -> "QuerySet[Submission]":
-    """A developer's own; a regulator's once submitted; a hospital's once there is something to commit to."""
+    """A developer's own; a regulator's while it has access; a hospital's once there is something to commit to."""
     kind: Any = Organisation.Kind
     own = Q(organisation_id__in=organisation_ids(person))
-    received = Q(regulator_id__in=organisation_ids(person, kinds=[kind.REGULATOR]), submitted_at__isnull=False)
+    received = Q(regulator_id__in=organisation_ids(person, kinds=[kind.REGULATOR])) & open_to_regulator()
     sites = organisation_ids(person, kinds=[kind.HOSPITAL])
     at_ours = Submission.objects.filter(deployments__organisation_id__in=sites).exclude(state__in=UNSEEN_BY_HOSPITALS)
     rows = Submission.objects.filter(own | received | Q(pk__in=at_ours.values("pk")))
     return rows.select_related("organisation", "regulator", "version__model").distinct()
+
+
+def open_to_regulator(prefix: str = "") -> Q:
+    """Submissions that their authority may see now, as a filter; ``prefix`` leads to the submission."""
+    has_end = {f"{prefix}regulator_until__isnull": False, f"{prefix}regulator_until__lte": timezone.now()}
+    return Q(**{f"{prefix}submitted_at__isnull": False}) & ~Q(**has_end)
 
 
 def side_for(submission: Submission, person: Person) -> str:

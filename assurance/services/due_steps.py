@@ -8,8 +8,10 @@ from django.utils import timezone
 from assurance.models import EvidenceItem, InformationRequest, Submission
 from assurance.regulation import content, machine
 from assurance.services.proceedings import warn
+from assurance.services.real_world_tests import end_due_tests
 from assurance.services.submission_guards import case_of, missing_for
-from assurance.services.submissions import move_submission
+from assurance.services.submission_steps import move_submission
+from assurance.services.suspension_triggers import raise_due_proposals
 from records.actor import SYSTEM
 from records.canonical import content_hash
 from records.services import record_event
@@ -28,6 +30,8 @@ def take_due_steps() -> list[str]:
     ):  # fmt: skip
         warn(request, by=SYSTEM)
         done.append(f"warned: {request}")
+    done += [f"ended: {test}" for test in end_due_tests(now=timezone.now())]
+    done += [f"proposed: {proposal}" for proposal in raise_due_proposals()]
     steps = [step for step in machine().transitions.values() if step.by_system]
     for submission in Submission.objects.filter(state__in={state for step in steps for state in step.sources}):
         if submission.state in ("exited", "refused", "withdrawn"):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Person, Role
@@ -32,9 +33,13 @@ WRITTEN_IN = {
 
 @transaction.atomic
 def propose_suspension(
-    submission: Submission, *, trigger: str, reason: str, by: Actor, evidence_sha256: str = ""
+    submission: Submission, *, trigger: str, reason: str, by: Actor, evidence_sha256: str = "", subject: str = ""
 ) -> SuspensionProposal:
-    """Raise a proposal. Thresholds and incidents may do so by themselves; only a signed decision suspends."""
+    """Raise a proposal. Thresholds and incidents may do so by themselves; only a signed decision suspends.
+
+    The same evidence about the same ``subject`` is one proposal for ever, and while one about the subject is open there
+    is no second: who calls twice gets the first back, even when it was set aside meanwhile.
+    """
     submission = Submission.objects.select_for_update().get(pk=submission.pk)
     if trigger not in TRIGGERS:
         raise InvalidInput("unknown_trigger", f"trigger {trigger!r}: choose from {', '.join(TRIGGERS)}")
@@ -42,16 +47,18 @@ def propose_suspension(
         raise InvalidInput("not_now", f"{submission.label} is {submission.state}: only a running test is suspended")
     if not reason.strip():
         raise InvalidInput("reason_missing", "say what happened")
-    found = submission.suspension_proposals.filter(status="open", trigger=trigger, evidence_sha256=evidence_sha256)
-    if (same := found.first()) is not None:
-        return same
+    same = Q(status="open", subject=subject) if subject else Q(status="open", evidence_sha256=evidence_sha256)
+    if subject and evidence_sha256:
+        same |= Q(subject=subject, evidence_sha256=evidence_sha256)
+    if (known := submission.suspension_proposals.filter(same, trigger=trigger).first()) is not None:
+        return known
     proposal = SuspensionProposal.objects.create(
         submission=submission, trigger=trigger, reason=reason.strip(), evidence_sha256=evidence_sha256,
-        raised_by_id=by.person_id,
+        subject=subject[:120], raised_by_id=by.person_id,
     )  # fmt: skip
     record_event(
         action="submission.propose_suspension", subject=submission, by=by, reason=reason,
-        new={"trigger": trigger, "evidence_sha256": evidence_sha256},
+        new={"trigger": trigger, "subject": subject, "evidence_sha256": evidence_sha256},
     )  # fmt: skip
     return proposal
 

@@ -12,6 +12,7 @@ from accounts.signing import sign
 from assurance.evidence.errors import InvalidInput
 from assurance.models import SandboxPlan, Submission
 from assurance.services.submission_sides import side_of
+from assurance.submissions.thresholds import read_bounds
 from records.actor import Actor
 from records.canonical import content_hash
 from records.models import Signature
@@ -22,9 +23,9 @@ ENVIRONMENTS = ("simulation", "virtual", "real_world")
 PARTS = {  # part of the plan, its kind, and whether freezing asks for it
     "question": (str, True), "method": (str, True), "answer_criterion": (str, True), "environments": (list, True),
     "end_date": (str, True), "start_date": (str, False), "safeguards": (list, True), "stop_rules": (list, True),
-    "thresholds": (dict, True), "test_sets": (list, True), "limits": (dict, False), "incident_procedure": (str, False),
-    "duties": (list, False), "personal_data": (bool, False), "data_protection_authority": (str, False),
-    "legal_basis": (str, False), "notes": (str, False),
+    "thresholds": (dict, True), "test_sets": (list, True), "limits": (dict, False), "report_every_days": (int, False),
+    "incident_procedure": (str, False), "duties": (list, False), "personal_data": (bool, False),
+    "data_protection_authority": (str, False), "legal_basis": (str, False), "notes": (str, False),
 }  # fmt: skip
 
 
@@ -81,6 +82,10 @@ def checked_plan(content: Mapping[str, Any]) -> dict[str, Any]:
     for place in content.get("environments") or []:
         if place not in ENVIRONMENTS:
             raise InvalidInput("unknown_environment", f"environment {place!r}: choose from {', '.join(ENVIRONMENTS)}")
+    read_bounds(content.get("thresholds") or {})
+    days = content.get("report_every_days")
+    if days is not None and (isinstance(days, bool) or not 1 <= days <= 366):
+        raise InvalidInput("wrong_type", f"report_every_days of the plan is {days!r}: give 1 to 366 days")
     return dict(content)
 
 

@@ -1,7 +1,7 @@
 """Questions and answers, assessments, decisions with their conditions, and remarks among the regulator's people."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -175,7 +175,11 @@ def prepare_decision(
     submission: Submission, *, transition: str, reasons: str, by: Actor, conditions: Iterable[str] = (),
     no_conditions: bool = False, ground: str = "",
 ) -> Decision:  # fmt: skip
-    """Write the decision that the step ``transition`` will sign. A later one for the same step takes its place."""
+    """Write the decision that the step ``transition`` will sign. A later one for the same step takes its place.
+
+    A condition that begins with a date (``2027-03-01 Report on the first month``) is due on that day; once it is over,
+    the instance proposes a suspension.
+    """
     submission = Submission.objects.select_for_update().get(pk=submission.pk)
     require_side(submission, by, "regulator", roles=(Role.REGULATOR_DECIDER, Role.REGULATOR_ASSESSOR))
     step = regulation.machine().transition(transition)
@@ -191,7 +195,8 @@ def prepare_decision(
         no_conditions=no_conditions, author_id=by.person_id,
     )  # fmt: skip
     for text in listed:
-        Condition.objects.create(decision=decision, text=text)
+        due, words = _dated(text)
+        Condition.objects.create(decision=decision, text=words, due=due)
     decision.sha256 = content_hash(decision.content())
     decision.save(update_fields=("sha256",))
     record_event(
@@ -199,6 +204,14 @@ def prepare_decision(
         new={"transition": transition, "conditions": listed, "ground": ground},
     )  # fmt: skip
     return decision
+
+
+def _dated(text: str) -> tuple[date | None, str]:
+    first, _, rest = text.partition(" ")
+    try:
+        return date.fromisoformat(first.rstrip(":")), rest.strip() or text
+    except ValueError:
+        return None, text
 
 
 @transaction.atomic

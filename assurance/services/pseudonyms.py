@@ -1,9 +1,11 @@
 """Case and patient names never reach the tables: a keyed hash stands for them, the same for every part of Vigil."""
 
-import hmac
 from collections.abc import Iterable
+from hashlib import sha256
 
 from django.conf import settings
+
+_BLOCK = 64
 
 
 def pseudonym(organisation_id: int, name: str) -> str:
@@ -12,5 +14,15 @@ def pseudonym(organisation_id: int, name: str) -> str:
 
 
 def pseudonyms(organisation_id: int, names: Iterable[str]) -> list[str]:
-    key, start = settings.PSEUDONYM_KEY.encode(), f"{organisation_id}\x00"
-    return [hmac.digest(key, (start + name).encode(), "sha256").hex()[:32] for name in names]
+    """HMAC-SHA-256 (RFC 2104) of each name. The two keyed hashes are begun once and copied, not begun for each name."""
+    key = settings.PSEUDONYM_KEY.encode()
+    key = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner = sha256(bytes(byte ^ 0x36 for byte in key) + f"{organisation_id}\x00".encode()).copy
+    outer = sha256(bytes(byte ^ 0x5C for byte in key)).copy
+    found = []
+    for name in names:
+        inside, outside = inner(), outer()
+        inside.update(name.encode())
+        outside.update(inside.digest())
+        found.append(outside.hexdigest()[:32])
+    return found

@@ -73,22 +73,10 @@ def register_version(
         ``pickle`` for a weights file that would run code when it is opened, ``no_weights``, ``weights_mismatch``,
         ``unknown_adapter``, ``wrong_base``, ``not_a_digest``, ``name_taken``, ``no_licence``.
     """
-    if adapter_key not in ADAPTERS and adapter_key != NOT_RUN_HERE:
-        known = ", ".join((*ADAPTERS, NOT_RUN_HERE))
-        raise InvalidInput("unknown_adapter", f"adapter_key {adapter_key!r}: choose from {known}")
-    if not licence.strip():
-        raise InvalidInput("no_licence", "licence is empty: give an SPDX name or the licence's title")
-    if container_digest and not CONTAINER.match(container_digest):
-        raise InvalidInput(
-            "not_a_digest", f"container_digest {container_digest!r}: give sha256:<64 hexadecimal digits>"
-        )
-    if base is not None and base.model.kind not in KINDS_BELOW[Model.Kind(model.kind)]:
-        raise InvalidInput(
-            "wrong_base", f"base {base} is a {base.model.get_kind_display()}: a {model.get_kind_display()} needs "
-            f"one of {', '.join(KINDS_BELOW[Model.Kind(model.kind)])}",
-        )  # fmt: skip
-    if ModelVersion.objects.filter(model=model, version=version).exists():
-        raise InvalidInput("name_taken", f"version {version!r} of {model} exists and is immutable: give another name")
+    check_version(
+        model=model, version=version, adapter_key=adapter_key, licence=licence, base=base,
+        container_digest=container_digest,
+    )  # fmt: skip
     found = ModelVersion(
         model=model, version=version.strip(), base=base, adapter_key=adapter_key,
         weights_sha256=_weights(weights, weights_sha256), preprocessing=dict(preprocessing),
@@ -107,6 +95,31 @@ def register_version(
              "base": base.pk if base else None},
     )  # fmt: skip
     return found
+
+
+def check_version(
+    *, model: Model, version: str, adapter_key: str, licence: str, base: ModelVersion | None = None,
+    container_digest: str = "",
+) -> None:  # fmt: skip
+    """Refuse what can be refused before the weights are looked at; see :func:`register_version`."""
+    if adapter_key not in ADAPTERS and adapter_key != NOT_RUN_HERE:
+        known = ", ".join((*ADAPTERS, NOT_RUN_HERE))
+        raise InvalidInput("unknown_adapter", f"adapter_key {adapter_key!r}: choose from {known}")
+    if not licence.strip():
+        raise InvalidInput("no_licence", "licence is empty: give an SPDX name or the licence's title")
+    if container_digest and not CONTAINER.match(container_digest):
+        raise InvalidInput(
+            "not_a_digest", f"container_digest {container_digest!r}: give sha256:<64 hexadecimal digits>"
+        )
+    if base is not None and base.model.kind not in KINDS_BELOW[Model.Kind(model.kind)]:
+        raise InvalidInput(
+            "wrong_base", f"base {base} is a {base.model.get_kind_display()}: a {model.get_kind_display()} needs "
+            f"one of {', '.join(KINDS_BELOW[Model.Kind(model.kind)])}",
+        )  # fmt: skip
+    if not version.strip():
+        raise InvalidInput("no_name", "version is empty: give the version's name, such as 2.1")
+    if ModelVersion.objects.filter(model=model, version=version.strip()).exists():
+        raise InvalidInput("name_taken", f"version {version!r} of {model} exists and is immutable: give another name")
 
 
 @transaction.atomic

@@ -61,3 +61,8 @@ def require_side(submission: Submission, by: Actor, side: str, *, roles: tuple[A
     if roles and by.role not in roles and not by.role.startswith("token:"):
         names = ", ".join(Role(role).label for role in roles)
         raise PermissionDenied(f"{by.role} may not do this: it takes {names}")
+
+
+def locked(submission: Submission) -> Submission:
+    """The row as it is now, held until the transaction ends: two steps of one file take turns."""
+    return Submission.objects.select_for_update().get(pk=submission.pk)

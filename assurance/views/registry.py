@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from accounts.permissions import Action, may
-from assurance.models import CardRevision, ModelVersion
+from assurance.models import CardRevision, ModelVersion, RunningSoftware, VersionRequest
 from assurance.selectors.cards import card_of
 from assurance.selectors.registry import (
     ancestors_of,
@@ -20,6 +20,7 @@ from assurance.selectors.registry import (
 from assurance.selectors.submissions import submitted_revision, visible_submissions
 from assurance.services.bill_of_materials import bill_of_materials
 from assurance.views.lineage_picture import lineage_picture
+from assurance.views.registering import places_of
 
 
 @login_required
@@ -31,7 +32,11 @@ def model_list(request: HttpRequest) -> HttpResponse:
         rows.append({"model": model, "versions": len(versions), "newest": newest,
                      "base_changed": bool(newest and newer_base(newest)),
                      "revision": _revision(request, newest) if newest else None})  # fmt: skip
-    return render(request, "assurance/model_list.html", {"rows": rows})
+    context = {
+        "rows": rows, "may_register": places_of(request, Action.REGISTER_MODEL, "developer").exists(),
+        "may_deploy": places_of(request, Action.MANAGE_DEPLOYMENT, "hospital").exists(),
+    }  # fmt: skip
+    return render(request, "assurance/model_list.html", context)
 
 
 @login_required
@@ -42,7 +47,12 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         {"version": version, "newer": newer_base(version), "revision": _revision(request, version)}
         for version in versions
     ]
-    context = {"model": found, "rows": rows, "picture": _picture(request, versions)}
+    may_register = may(request.user, Action.REGISTER_MODEL, found)
+    asked = found.version_requests.select_related("result", "author")
+    context = {
+        "model": found, "rows": rows, "picture": _picture(request, versions), "may_register": may_register,
+        "requests": asked.exclude(status=VersionRequest.Status.REGISTERED) if may_register else [],
+    }  # fmt: skip
     return render(request, "assurance/model.html", context)
 
 
@@ -55,6 +65,10 @@ def version(request: HttpRequest, version_id: int) -> HttpResponse:
         "descendants": descendants_of(found), "deployments": deployments_of(found, request.user),
         "submissions": visible_submissions(request.user).filter(version=found), "picture": _picture(request, [found]),
         "preprocessing": _lines(found.preprocessing), "thresholds": _lines(found.thresholds),
+        "may_deploy": places_of(request, Action.MANAGE_DEPLOYMENT, "hospital").exists(),
+        "other_software": RunningSoftware.objects.filter(
+            deployment__in=deployments_of(found, request.user), agrees=False
+        ).select_related("deployment"),
         "may_edit_card": may(request.user, Action.EDIT_CARD, found.model),
     }  # fmt: skip
     return render(request, "assurance/version.html", context)

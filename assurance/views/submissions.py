@@ -15,8 +15,9 @@ from accounts.models import Organisation
 from accounts.permissions import Action, may, organisation_ids, require
 from accounts.row_security import seeing
 from assurance import regulation
+from assurance.acts import ACTS
 from assurance.evidence.errors import InvalidInput, Unavailable
-from assurance.models import Artefact, Deployment, ModelVersion, Publication, Submission
+from assurance.models import Artefact, Deployment, ModelVersion, Publication, RunningSoftware, Submission
 from assurance.requirements.coverage import by_kind
 from assurance.selectors.coverage import coverage_totals
 from assurance.selectors.evidence import current_plan, pieces_of, signatures_on
@@ -24,10 +25,13 @@ from assurance.selectors.submissions import evidence_seen_by, side_for, visible_
 from assurance.services.artefacts import read_artefact
 from assurance.services.endings import NO_APPROVAL, drafted_exit_report
 from assurance.services.plans import PARTS
+from assurance.services.real_world_tests import PARTS as TEST_PARTS
+from assurance.services.real_world_tests import PLANNED_IN as TESTS_PLANNED_IN
+from assurance.services.real_world_tests import steps_open_to
 from assurance.services.submission_clocks import due
 from assurance.services.submission_guards import planned_end
 from assurance.services.submissions import allowed_transitions, start_submission
-from assurance.views.submission_acts import ACTS
+from assurance.submissions.thresholds import read_bounds
 from records.services import record_event
 
 BEFORE = ("t01", "t02", "t03", "t04", "t05")
@@ -92,7 +96,7 @@ def _found(request: HttpRequest, submission_id: Any) -> tuple[Submission, str]:
 def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
     found, side = _found(request, submission_id)
     pieces = pieces_of(found)
-    evidence = by_kind(pieces)
+    evidence, by_id = by_kind(pieces), {piece.id: piece for piece in pieces}
     profile = regulation.profile_from(found.profile_terms)
     changes = found.changes.select_related("person")
     if side != "developer":
@@ -115,7 +119,7 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
         ],
         "warnings": [kinds[kind] for kind in regulation.warning_kinds()
                      if not any(p.serves for p in evidence.get(kind, []))],
-        "items": [_item(item, found) for item in evidence_seen_by(found, side)],
+        "items": [{"item": item, "piece": by_id[f"item-{item.pk}"]} for item in evidence_seen_by(found, side)],
         "kinds": [kind for kind in kinds.values() if state.accepts is None or kind.id in state.accepts],
         "plan": plan, "plan_text": _plan_text(plan), "plan_parts": _plan_parts(plan),
         "planned_end": planned_end(found), "plan_changes": found.plan_changes.select_related("author"),
@@ -127,7 +131,13 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
         "assessments": found.assessments.select_related("author") if side == "regulator" else [],
         "remarks": found.remarks.select_related("author") if side == "regulator" else [],
         "proposals": found.suspension_proposals.select_related("raised_by", "settled_by"),
-        "papers": papers, "publication": Publication.objects.filter(submission=found).first(),
+        "tests": [{"test": test, "steps": steps_open_to(test, request.user)}
+                  for test in found.real_world_tests.select_related("deployment", "author").prefetch_related("steps")],
+        "test_parts": TEST_PARTS.items(), "may_plan_test": side == "developer" and found.state in TESTS_PLANNED_IN
+        and "real_world" in (plan.content.get("environments", []) if plan else []),
+        "deployments": found.deployments.all(), "incidents": found.incidents.select_related("deployment"),
+        "running": RunningSoftware.objects.filter(deployment__in=found.deployments.all(), agrees=False),
+        "bounds": _bounds(plan), "papers": papers, "publication": Publication.objects.filter(submission=found).first(),
         "appeals": found.appeals.select_related("author", "settled_by"), "signatures": signatures_on(found)
         if side != "regulator" else [s for s in signatures_on(found) if s.signed_at >= found.submitted_at],
         "totals": [row for row in coverage_totals(found, pieces=pieces) if row.framework.id in profile.frameworks],
@@ -135,13 +145,6 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
         "roles": {m.role for m in request.user.memberships.current()},
     }  # fmt: skip
     return render(request, "assurance/submission.html", context)
-
-
-def _item(item: Any, submission: Submission) -> dict[str, Any]:
-    from assurance.selectors.evidence import piece_of
-
-    piece = piece_of(item, submission.version)
-    return {"item": item, "piece": piece}
 
 
 def _clocks(submission: Submission) -> list[dict[str, Any]]:
@@ -155,6 +158,14 @@ def _clocks(submission: Submission) -> list[dict[str, Any]]:
             "days": (moment - now).days if moment and clock.stopped_at is None else None,
         })  # fmt: skip
     return rows
+
+
+def _bounds(plan: Any) -> list[Any]:
+    """How the instance reads the plan's thresholds; a plan from before they were checked has none."""
+    try:
+        return read_bounds(plan.content.get("thresholds") or {}) if plan else []
+    except InvalidInput:
+        return []
 
 
 def _plan_parts(plan: Any) -> list[tuple[str, Any]]:
@@ -179,6 +190,7 @@ thresholds: {}
 test_sets: []
 incident_procedure: ''
 duties: []
+report_every_days: 30
 personal_data: false
 """
 

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from django.db import transaction
@@ -60,6 +60,7 @@ class Login:
 class Cast:
     organisations: dict[str, Organisation]
     logins: dict[str, Login]
+    tokens: dict[str, str] = field(default_factory=dict)  # slug of a deployment -> its sender's secret
 
     def person(self, key: str) -> Person:
         return Person.objects.get(email=self.logins[key].email)

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from django.db.models import Q
 
 from assurance.models import Job
+from config.health import QUEUES
 from config.supervisor import Supervisor, say
 
 OPEN = Q(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
 
 
-def wait_for_jobs(supervisor: Supervisor, *, what: str, limit_s: float, tell: Callable[[str], None] = say) -> None:
-    """Return when no job is open; a job that failed stays on the page of jobs with its reason.
+def wait_for_jobs(
+    supervisor: Supervisor, *, what: str, limit_s: float, tell: Callable[[str], None] = say,
+    queues: tuple[str, ...] = QUEUES,
+) -> None:  # fmt: skip
+    """Return when no job of ``queues`` is open; a job that failed stays on the page of jobs with its reason.
 
     Raises
     ------
@@ -23,7 +27,9 @@ def wait_for_jobs(supervisor: Supervisor, *, what: str, limit_s: float, tell: Ca
     shown = ""
     while True:
         rows = list(
-            Job.objects.filter(OPEN).order_by("queued_at").values_list("title", "status", "done_steps", "all_steps")
+            Job.objects.filter(OPEN, queue__in=queues)
+            .order_by("queued_at")
+            .values_list("title", "status", "done_steps", "all_steps")
         )
         if not rows:
             return

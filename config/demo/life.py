@@ -11,7 +11,7 @@ from accounts.permissions import Action, require
 from accounts.row_security import see_everything
 from assurance.evidence.errors import NotComputable
 from assurance.models import Deployment
-from config.demo import file_submission, register, surveil, telling
+from config.demo import brain_slices, file_submission, register, surveil, telling
 from config.demo.cast import ORGANISATIONS, Cast, Login, assemble, forget_logins, secrets_file
 from config.demo.codes import Codes
 from config.demo.dossiers import build_and_verify
@@ -38,8 +38,9 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-def live(supervisor: Supervisor, *, base_url: str, every: int, tell: Tell = say) -> Outcome:
-    """``every`` thins the brain slices (1 = all). Raises when a step is refused; jobs that failed are told."""
+def live(supervisor: Supervisor, *, base_url: str, every: int | None = None, tell: Tell = say) -> Outcome:
+    """``every`` is the step between brain slices in mm. Raises when a step is refused; jobs that failed are told."""
+    every = every or brain_slices.EVERY
     see_everything()
     began = time.monotonic()
     today = datetime.now(UTC).date()
@@ -60,13 +61,16 @@ def live(supervisor: Supervisor, *, base_url: str, every: int, tell: Tell = say)
     surveil.send_chest(cast, chest, base_url=base_url, today=today, tell=tell)
     surveil.compute_windows(chest)
     step("card, submission, assessment, plan and signatures")
-    submission = file_submission.bring_to_active(
-        cast, codes, version=versions["brain"], deployment=brain, today=today, tell=tell
-    )
-    step("the plan is agreed: deliveries of both scanners, before and after the update")
-    surveil.send_brain(cast, brain, base_url=base_url, today=today, every=every, tell=tell)
+    with surveil.inference_loop(brain, today=today, every=every, tell=tell) as loop:
+        submission = file_submission.bring_to_active(
+            cast, codes, version=versions["brain"], deployment=brain, today=today, tell=tell
+        )
+        step("the plan is agreed: deliveries of both scanners, before and after the update")
+        surveil.send_brain(cast, brain, loop, base_url=base_url, today=today, tell=tell)
     surveil.compute_windows(brain)
-    wait_for_jobs(supervisor, what="windows, alarms, maps", limit_s=JOB_LIMIT_S, tell=tell)
+    wait_for_jobs(
+        supervisor, what="windows and alarms", limit_s=JOB_LIMIT_S, tell=tell, queues=("ingest", "statistics")
+    )
     step("an alarm's case explained once more, sites pooled, robustness measured")
     _further(cast, deployments, every=every, tell=tell)
     wait_for_jobs(supervisor, what="maps and robustness", limit_s=JOB_LIMIT_S, tell=tell)
@@ -92,12 +96,13 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
     by = require(cast.person("qa"), Action.ASK_EXPLANATION, brain)
     alarm = Alarm.objects.filter(deployment=brain).order_by("pk").first()
     cases = farthest_cases(alarm, most=1) if alarm else cases_with_truth(brain, most=1)
+    path = {"baseline": "blurred", "steps": 4 if every > brain_slices.EVERY else 8, "effort": "brief"}
     for case in cases:
         ask_explanation(
-            brain, case=case, method="integrated_gradients", parameters={"steps": 4 if every > 1 else 8},
+            brain, case=case, method="integrated_gradients", parameters=path,
             origin=f"alarm:{alarm.pk}" if alarm else "person", by=by,
         )  # fmt: skip
-    quick = every > 1
+    quick = every > brain_slices.EVERY
     start_robustness(
         brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5], cases=1 if quick else 2, by=by,
     )  # fmt: skip

@@ -1,9 +1,12 @@
 """Months of predictions go in, windows are computed, alarms ask for maps, one alarm becomes an incident."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pandas as pd
@@ -33,6 +36,7 @@ from vigilance.models import Incident
 from vigilance.services import open_incident
 
 Tell = Callable[[str], None]
+Loop = dict[str, Future[list[brain_slices.Segmented]]]
 CLASSIFIER_PLAN = {
     "window_days": chest_log.WINDOW_DAYS, "performance_days": chest_log.WINDOW_DAYS * chest_log.WINDOWS,
     "limits": {"auroc": 0.9}, "maps": {"cases": 0, "methods": []},
@@ -55,7 +59,9 @@ def freeze_references(
     _plan(cast, brain, BRAIN_PLAN | {"start": _start(today, brain_slices.WINDOW_DAYS, brain_slices.WINDOWS)})
     if reference_of(brain) is None:
         slices = brain_slices.deliveries(today=today, every=every)["reference"]
-        _segment_and_keep(cast, brain, slices, part="reference", base_url=base_url, today=today, tell=tell)
+        tell(f"  LiteMedSAM runs on {len(slices)} slices (reference)")
+        done = brain_slices.segment(_model(brain), slices, quality=quality_panel)
+        _deliver(cast, brain, done, part="reference", base_url=base_url, today=today, tell=tell)
     for deployment in (chest, brain):
         _measure_reference(deployment)
 
@@ -71,20 +77,46 @@ def send_chest(cast: Cast, deployment: Deployment, *, base_url: str, today: date
     tell(f"  sent {len(log.labels)} labels, which came later: {answer['accepted']} accepted")
 
 
-def send_brain(cast: Cast, deployment: Deployment, *, base_url: str, today: date, every: int, tell: Tell) -> None:
-    """The hospital's inference loop: LiteMedSAM on each slice, then rows over HTTP and images as case files."""
-    for part, slices in brain_slices.deliveries(today=today, every=every).items():
-        if part != "reference" and not _delivered(deployment, slices):
-            _segment_and_keep(cast, deployment, slices, part=part, base_url=base_url, today=today, tell=tell)
+@contextmanager
+def inference_loop(deployment: Deployment, *, today: date, every: int, tell: Tell) -> Iterator[Loop]:
+    """The hospital runs LiteMedSAM on its own slices all the while; what it made is delivered when the plan is agreed.
+
+    Gives what is to be delivered, part by part; parts that an earlier run of the demo delivered are left out.
+    """
+    parts = {
+        part: slices
+        for part, slices in brain_slices.deliveries(today=today, every=every).items()
+        if part != "reference" and not _delivered(deployment, slices)
+    }
+    with ThreadPoolExecutor(1) as hospital:
+        model = _model(deployment) if parts else None
+        for part, slices in parts.items():
+            tell(f"  LiteMedSAM runs on {len(slices)} slices ({part}) at the hospital")
+        stop = Event()
+        try:
+            yield {
+                part: hospital.submit(brain_slices.segment, model, slices, quality=quality_panel, stopped=stop.is_set)
+                for part, slices in parts.items()
+            }
+        finally:
+            stop.set()
 
 
-def _segment_and_keep(
-    cast: Cast, deployment: Deployment, slices: list[brain_slices.Slice], *, part: str, base_url: str, today: date,
+def send_brain(
+    cast: Cast, deployment: Deployment, loop: Loop, *, base_url: str, today: date, tell: Tell
+) -> None:  # fmt: skip
+    """Rows over HTTP, images and masks as case files, window by window."""
+    for part, segmented in loop.items():
+        done = segmented.result()
+        tell(f"  {len(done)} slices are delivered ({part})")
+        _deliver(cast, deployment, done, part=part, base_url=base_url, today=today, tell=tell)
+
+
+def _deliver(
+    cast: Cast, deployment: Deployment, done: list[brain_slices.Segmented], *, part: str, base_url: str, today: date,
     tell: Tell,
 ) -> None:  # fmt: skip
-    tell(f"  LiteMedSAM runs on {len(slices)} slices ({part})")
     token = _token(cast, deployment)
-    done = brain_slices.segment(_model(deployment), slices, quality=quality_panel)
     _keep_images(deployment, done)
     rows = pd.DataFrame([one.row for one in done])
     if part == "reference":
@@ -143,11 +175,12 @@ def _plan(cast: Cast, deployment: Deployment, content: dict[str, Any]) -> None:
 
 
 def _token(cast: Cast, deployment: Deployment) -> str:
-    _, secret = issue_token(
-        organisation=cast.hospital, person=cast.person("qa"), name="demo sender", verbs=["send_predictions", "see"],
-        days=1, deployment_id=deployment.pk,
-    )  # fmt: skip
-    return secret
+    if deployment.slug not in cast.tokens:
+        _, cast.tokens[deployment.slug] = issue_token(
+            organisation=cast.hospital, person=cast.person("qa"), name=f"demo sender of {deployment.slug}",
+            verbs=["send_predictions", "see"], days=1, deployment_id=deployment.pk,
+        )  # fmt: skip
+    return cast.tokens[deployment.slug]
 
 
 def _ingest_reference(deployment: Deployment, rows: pd.DataFrame, path: Path, *, why: str) -> None:

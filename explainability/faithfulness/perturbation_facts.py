@@ -51,12 +51,14 @@ def strongest_region(attribution: Attribution, *, share: float = 0.1) -> NDArray
 
 
 def masking_fact(
-    question: Question, region: NDArray[np.bool_], *, name: str, n_fills: int = 32, seed: int = 0, batch: int = 8
-) -> PerturbationFact:
+    question: Question, region: NDArray[np.bool_], *, name: str, n_fills: int = 32, seed: int = 0, batch: int = 8,
+    before: float | None = None,
+) -> PerturbationFact:  # fmt: skip
     """Cover ``region`` (of the network's input) with ``n_fills`` different fills and say what the output does.
 
     Fills are, in turn, another part of the same image (a random shift) and the blurred image with noise of the image's
     own local sd, so that no single fill decides. The same is done with regions of the same shape at random places.
+    ``before`` is the output for the image itself, where it is known already.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def masking_fact(
         other = np.roll(region, shift, axis=tuple(range(region.ndim)))
         moved.append(_filled(question.inputs, other, rng, number))
     with torch.inference_mode():
-        before = float(question.shares(question.inputs)[0])
+        before = float(question.shares(question.inputs)[0]) if before is None else before
         after, elsewhere = (_shares(question, images, batch) for images in (covered, moved))
     low, high = (float(edge) for edge in np.quantile(after, [0.025, 0.975]))
     else_low, else_high = (float(edge) for edge in np.quantile(elsewhere, [0.025, 0.975]))

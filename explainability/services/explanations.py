@@ -21,7 +21,7 @@ from records.actor import Actor
 from records.canonical import content_hash
 from records.services import record_event
 
-EFFORTS = ("quick", "full")
+EFFORTS = ("brief", "quick", "full")
 EXPLAIN_ONE = "explainability.explain_one"
 
 
@@ -34,8 +34,8 @@ def ask_explanation(
 
     Its job is started unless ``start`` is False or one is at work on it.
 
-    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (quick or full report card). A refused one
-    is queued again, since its cause may be mended by now.
+    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (brief, quick or full report card). A
+    refused one is queued again, since its cause may be mended by now.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def ask_explanation(
     chosen = dict(parameters or {})
     effort = chosen.pop("effort", "quick")
     if effort not in EFFORTS:
-        raise InvalidInput("bad_parameter", f"effort is {effort!r}: choose quick or full")
+        raise InvalidInput("bad_parameter", f"effort is {effort!r}: choose {', '.join(EFFORTS)}")
     chosen = {**checked_parameters(method, chosen), "effort": effort}
     if not CaseFile.objects.filter(deployment=deployment, case=case, role=CaseFile.Role.IMAGE).exists():
         raise InvalidInput("no_image", f"case {case[:40]!r} has no image in {deployment.slug}: send its image first")
@@ -150,7 +150,7 @@ def _instance(explanation: Explanation) -> Actor:
 def _computed(explanation: Explanation, models: Any, progress: Callable[[str], None]) -> dict[str, Any]:
     # torch is needed from here on only: doors that ask for a map must not load it.
     from explainability.case_images import read_case_image
-    from explainability.services.case_inputs import fixed_of, prompt_of, references_for, truth_of, with_spacing
+    from explainability.services.case_inputs import fixed_of, prompt_for, references_for, truth_of, with_spacing
     from explainability.services.kept_parts import kept_parts
     from explainability.services.loaded_models import LoadedModels
     from explainability.services.map_files import MEDIA_TYPE, pack_map
@@ -169,12 +169,12 @@ def _computed(explanation: Explanation, models: Any, progress: Callable[[str], N
     other, other_name = other_map(explanation)
     with kept_parts(explanation) as kept:
         made = graded_map(
-            model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
+            model, image, method=explanation.method, parameters=parameters, prompt=prompt_for(image_file, image),
             truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
             fixed=fixed_of(image_file), references=references_for(explanation), kept=kept, progress=progress,
         )  # fmt: skip
     facts = facts_of(made, model=model, image_sha256=image_file.artefact.sha256, spacing_mm=image.spacing_mm)
-    packed = pack_map(made.attribution, mask=made.mask, facts=facts)
+    packed = pack_map(made.attribution, mask=made.mask, facts=facts, around=made.around.arrays())
     name = f"{explanation.method} of {explanation.case[:12]}"
     where: dict[str, Any] = {"organisation_id": explanation.organisation_id}
     return {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from assurance.evidence.finding import Finding, Method, NullLaw, State
 from monitoring.drift import state as states
@@ -14,6 +14,7 @@ from monitoring.drift import thresholds
 from monitoring.drift.categories import CategoryState, aligned
 from monitoring.drift.comparison import VERSION
 from monitoring.drift.distribution import joint_digest
+from monitoring.drift.null_laws import LEVELS, chi_square_limits
 from monitoring.drift.verdict import verdict
 
 MONTE_CARLO_DRAWS = 9999
@@ -52,12 +53,12 @@ def chi_square(
         p_value = _monte_carlo(p_counts, q_counts, statistic, seed)
         law = f"{MONTE_CARLO_DRAWS} tables with the same margins"
     else:
-        p_value = float(stats.chi2.sf(statistic, df))
+        p_value = float(special.chdtrc(df, statistic))
         law = f"chi-square with {df} degrees of freedom"
     value = corrected_v(statistic, n + m, len(levels))
     quantiles = {
-        f"{level:g}": corrected_v(float(stats.chi2.ppf(level, df)), n + m, len(levels))
-        for level in (0.5, 0.95, 0.99, 0.999)
+        f"{level:g}": corrected_v(limit, n + m, len(levels))
+        for level, limit in zip(LEVELS, chi_square_limits(df), strict=True)
     }
     state, reason, minimum = verdict(
         effect=value, p_value=p_value, n=n, m=m, row=thresholds.CRAMER_V, alpha_watch=alpha_watch, alpha_act=alpha_act

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from assurance.evidence.finding import Finding, NullLaw
 from monitoring.drift import thresholds
@@ -64,11 +64,11 @@ def column_distances(before: Matrix, after: Matrix) -> NDArray[np.float64]:
 
 
 def column_p_values(distances: NDArray[np.float64], n: int, m: int) -> NDArray[np.float64]:
-    return np.asarray(stats.kstwobign.sf(np.sqrt(n * m / (n + m)) * distances))
+    return np.asarray(special.kolmogorov(np.sqrt(n * m / (n + m)) * distances))
 
 
 def corrected_law(columns: int, n: int, m: int, p_value: float, correction: str) -> NullLaw:
     """Quantiles of the largest of ``columns`` distances by Bonferroni, an upper bound under any dependence."""
     root = np.sqrt(n * m / (n + m))
-    quantiles = {f"{level:g}": float(stats.kstwobign.ppf(1 - (1 - level) / columns) / root) for level in LEVELS}
+    quantiles = {f"{level:g}": float(special.kolmogi((1 - level) / columns) / root) for level in LEVELS}
     return NullLaw(f"Kolmogorov limit, {correction} over {columns}", quantiles, p_value)

@@ -12,7 +12,7 @@ from assurance.evidence.finding import Finding, NullLaw
 from monitoring.drift import thresholds
 from monitoring.drift.chi_square import corrected_v
 from monitoring.drift.contingency import SMALLEST_EXPECTED, Counts, Table, permuted, table_finding, table_of
-from monitoring.drift.null_laws import LEVELS
+from monitoring.drift.null_laws import LEVELS, chi_square_limits
 
 
 def g_test(
@@ -33,7 +33,7 @@ def g_test(
     total, levels = table.n + table.m, table.reference.size
     value = corrected_v(statistic, total, levels)
     df = levels - 1
-    limits = {level: float(stats.chi2.ppf(level, df)) for level in LEVELS}
+    limits = dict(zip(LEVELS, chi_square_limits(df), strict=True))
     if table.smallest_expected < SMALLEST_EXPECTED and levels == 2:
         p_value, law = fisher(table), "Fisher's exact law"
     elif table.smallest_expected < SMALLEST_EXPECTED:
@@ -41,7 +41,7 @@ def g_test(
         p_value, law = float(drawn.p_value or 1.0), drawn.law
         limits = {level: drawn.quantiles[f"{level:g}"] for level in LEVELS}
     else:
-        p_value, law = float(stats.chi2.sf(statistic, df)), f"chi-square with {df} degrees of freedom"
+        p_value, law = float(special.chdtrc(df, statistic)), f"chi-square with {df} degrees of freedom"
     null = NullLaw(law, {f"{level:g}": corrected_v(limit, total, levels) for level, limit in limits.items()}, p_value)
     return table_finding(
         "g_test", value, table, null=null, row=thresholds.CRAMER_V, alpha_watch=alpha_watch, alpha_act=alpha_act,

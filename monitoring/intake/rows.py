@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput
-from monitoring.intake.cells import mask, numbers, texts, times
+from monitoring.intake.cells import mask, nans, numbers, texts, times
 from monitoring.intake.columns import Columns, Refused
 from monitoring.intake.deidentify import LONGEST_LEVEL, take_away
 from monitoring.intake.embeddings import embeddings
@@ -26,6 +26,11 @@ LONGEST_NAME = 120
 LONGEST_ID = 128
 OLDEST = np.datetime64("1990-01-01", "us")
 OLDEST_AGE = 130
+# Names of things: a version that reads 4.1 is a level, and 4.10 is not 4.1.
+TEXT_TAGS = re.compile(
+    r"^meta_(.*_)?(software|versions?|firmware|release|build|protocol|kernel|station|scanner|manufacturer|model|coil|"
+    r"grid|view|sex|position|interpretation|modality|device|serial|vendor)(_|$)"
+)
 AGES = ("meta_age", "age", "patient_age", "age_years")
 
 
@@ -108,6 +113,8 @@ def check_rows(columns: Columns, expected: Expected) -> CheckedRows:
     label_time = _times(values, "label_time", site, expected, sieve, required=False)
     score = _number(values, "score", sieve) if "score" in values else None
     if score is not None:
+        failed = "score is NaN: give a finite number, or leave the cell empty"
+        sieve.refuse(nans(values["score"]), "score", "not_finite", failed, values=values["score"])
         outside = ~np.isnan(score) & ((score < 0) | (score > 1))
         sieve.refuse(outside, "score", "out_of_range", lambda value: f"score {value} lies outside 0..1", values=score)
     label = _number(values, "label", sieve) if "label" in values else np.full(n, np.nan)
@@ -211,7 +218,7 @@ def _signals(
     for name, array in values.items():
         if name in RESERVED or name in SYNTHETIC or name == "embedding" or re.fullmatch(r"emb_\d+", name):
             continue
-        if (expected.signals.get(name) or kind_of(array)) == "numeric":
+        if (expected.signals.get(name) or kind_of(name, array)) == "numeric":
             found[name] = _number(values, name, sieve)
             if name in AGES:
                 _refuse_ages(name, found[name], sieve)
@@ -231,8 +238,10 @@ def _refuse_ages(name: str, ages: NDArray[np.float64], sieve: Sieve) -> None:
     )
 
 
-def kind_of(array: pa.Array) -> str:
-    """A new column is numeric when every filled cell is a number."""
+def kind_of(name: str, array: pa.Array) -> str:
+    """A new column is numeric when every filled cell is a number and its name is not one of a text tag."""
+    if TEXT_TAGS.match(name):
+        return "categorical"
     if pa.types.is_boolean(array.type) or pa.types.is_nested(array.type) or pa.types.is_temporal(array.type):
         return "categorical"
     if not pa.types.is_string(array.type):

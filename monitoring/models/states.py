@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from assurance.models import Deployment, ModelVersion
 from assurance.models.fields import sha256_field
+from monitoring.models.batches import PredictionBatch
 
 
 class DayState(models.Model):
@@ -38,6 +39,20 @@ class DayState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signal} at {self.site} on {self.day}"
+
+
+class ChunkStates(models.Model):
+    """Day states of one chunk of a delivery, until the whole delivery is in and they join their days."""
+
+    batch = models.ForeignKey(PredictionBatch, on_delete=models.CASCADE, related_name="chunk_states")
+    chunk = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("batch", "chunk"), name="one_chunk_of_states"),)
+
+    def __str__(self) -> str:
+        return f"chunk {self.chunk}"
 
 
 class ReferenceSet(models.Model):

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, overload
 
 from django.db import connection
 
 from assurance.models import Deployment
 
-SECONDS = "extract(epoch FROM {})::bigint"  # a timestamp costs ten times as much to read as a number
+SECONDS = "date_part('epoch', {})::bigint"  # a timestamp costs ten times as much to read; extract() is slower
 CURRENT = "superseded_by_id IS NULL AND window_start IS NOT NULL"
 
 
@@ -28,6 +28,32 @@ class Step(NamedTuple):
     low: float | None = None
     high: float | None = None
     chance: float | None = None
+
+
+class Courses(Sequence[Step]):
+    """Steps held as columns, each made when it is asked for: a fleet draws thousands and reads a few."""
+
+    WORDS: ClassVar[dict[str, str]] = {"o": "ok", "w": "watch", "a": "act", "i": "insufficient"}
+
+    def __init__(
+        self, starts: list[int], ends: list[int], values: list[float | None], states: str, sizes: list[int]
+    ) -> None:
+        """Starts and ends of the windows in seconds; states by their first letters."""
+        self.starts, self.ends, self.values, self.states, self.sizes = starts, ends, values, states, sizes
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> Step: ...
+    @overload
+    def __getitem__(self, place: slice) -> Courses: ...
+    def __getitem__(self, place: int | slice) -> Step | Courses:
+        columns = (self.starts, self.ends, self.values, self.states, self.sizes)
+        if isinstance(place, slice):
+            return Courses(*(column[place] for column in columns))  # type: ignore[arg-type]
+        start, end, value, state, n_cases = (column[place] for column in columns)
+        return Step(moment(start), moment(end), value, self.WORDS[state], n_cases)  # type: ignore[arg-type,index]
 
 
 class Stream(NamedTuple):
@@ -50,8 +76,15 @@ class Stream(NamedTuple):
         return (self.quantity, self.signal, self.stratum)
 
 
+def values_of(steps: Sequence[Step]) -> list[float | None]:
+    return steps.values if isinstance(steps, Courses) else [step.value for step in steps]
+
+
 def moved_since(steps: Sequence[Step]) -> Step | None:
     """The first window of the unbroken run of ``watch`` or ``act`` that lasts until now."""
+    if isinstance(steps, Courses):
+        lasting = len(steps) - len(steps.states.rstrip("wa"))
+        return steps[-lasting] if lasting else None
     first = None
     for step in reversed(steps):
         if step.state not in ("watch", "act"):
@@ -77,15 +110,19 @@ def newest_windows(deployments: Iterable[Deployment]) -> dict[Any, datetime]:
     return {key: end for key, end in rows if end is not None}
 
 
-def newest_rows(newest: dict[Any, datetime], quantities: Sequence[str]) -> list[tuple[Any, ...]]:
-    """(deployment, family, quantity, signal, stratum, value, state) of each deployment's newest window."""
-    return _rows(
-        "SELECT f.deployment_id, f.family, f.quantity, f.signal, f.stratum, f.value, f.state "
-        "FROM unnest(%s::uuid[], %s::timestamptz[]) AS d (id, ends) "
+def newest_rows(newest: dict[Any, datetime], quantities: Sequence[str]) -> dict[Any, list[tuple[Any, ...]]]:
+    """(family, quantity, signal, stratum, value, state) of each deployment's newest window."""
+    rows = _rows(
+        "SELECT d.place, f.family, f.quantity, f.signal, f.stratum, f.value, f.state "
+        "FROM unnest(%s::uuid[], %s::timestamptz[]) WITH ORDINALITY AS d (id, ends, place) "
         "JOIN assurance_findingrecord f ON f.deployment_id = d.id AND f.window_end = d.ends "
         "WHERE f.superseded_by_id IS NULL AND f.window_start IS NOT NULL AND f.quantity = ANY(%s)",
         [list(newest), list(newest.values()), list(quantities)],
     )
+    keys, found = list(newest), defaultdict(list)
+    for place, *row in rows:  # a number is read faster than a key, thousands of times
+        found[keys[place - 1]].append(tuple(row))
+    return found
 
 
 def streams_named(
@@ -94,30 +131,48 @@ def streams_named(
     """Streams by (deployment, quantity, signal, stratum), each cut to its newest ``windows``; one statement."""
     if not keys:
         return {}
-    columns = [list(column) for column in zip(*keys, strict=True)]
     rows = _rows(
-        "SELECT k.place, f.* FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY "
-        "AS k (deployment, quantity, signal, stratum, place) CROSS JOIN LATERAL ("
-        f"  SELECT max(family), array_agg({SECONDS.format('window_start')} ORDER BY window_start), "
-        f"    array_agg({SECONDS.format('window_end')} ORDER BY window_start), array_agg(value ORDER BY window_start), "
-        "    array_agg(state ORDER BY window_start), array_agg(n_cases ORDER BY window_start) "
+        # windows are told once where neighbours have the same; seven digits of a value are enough to draw it
+        "SELECT k.place, f.family, CASE WHEN f.windows = lag(f.windows) OVER (PARTITION BY k.d ORDER BY "
+        "  k.place) THEN NULL ELSE f.windows::text END, f.values::text, f.states, f.sizes::text "
+        "FROM json_to_recordset(%s) AS k (place int, d uuid, q text, s text, t text) "
+        # the rows come sorted, newest first, so no column is sorted again
+        f"CROSS JOIN LATERAL (SELECT max(family) AS family, array_agg({SECONDS.format('window_start')}) "
+        f"    || array_agg({SECONDS.format('window_end')}) AS windows, array_agg(value::float4) AS values, "
+        "    string_agg(left(state, 1), '') AS states, array_agg(n_cases) AS sizes "
         "  FROM (SELECT family, window_start, window_end, value, state, n_cases FROM assurance_findingrecord "
-        "    WHERE deployment_id = k.deployment AND quantity = k.quantity AND signal = k.signal "
-        f"      AND stratum = k.stratum AND {CURRENT} ORDER BY window_start DESC LIMIT %s) AS newest) AS f",
-        [*columns, windows],
+        "    WHERE deployment_id = k.d AND quantity = k.q AND signal = k.s AND stratum = k.t "
+        f"      AND {CURRENT} ORDER BY window_start DESC LIMIT %s) AS newest) AS f ORDER BY k.place",
+        [_named(keys), windows],
     )
     streams = {}
-    for place, family, starts, ends, values, states, sizes in rows:
-        if starts is None:
+    seen: dict[Any, list[int]] = {}
+    for place, family, held, values, states, sizes in rows:
+        deployment, quantity, signal, stratum = keys[place]
+        if states is None:
             continue
-        deployment, quantity, signal, stratum = keys[place - 1]
-        steps = [
-            Step(moment(start), moment(end), value, state, n_cases)
-            for start, end, value, state, n_cases in zip(starts, ends, values, states, sizes, strict=True)
-        ]
+        if held is not None:
+            seen[deployment] = _numbers(held)
+        edges = seen[deployment]
+        steps = Courses(edges[len(states) :], edges[: len(states)], _numbers(values), states[::-1], _numbers(sizes))
         unit = "cases" if quantity == "volume" else ""
-        streams[keys[place - 1]] = Stream(deployment, family, quantity, signal, stratum, unit, steps)
+        streams[keys[place]] = Stream(deployment, family, quantity, signal, stratum, unit, steps)
     return streams
+
+
+def _numbers(text: str) -> list[Any]:
+    """PostgreSQL's ``{3,NULL,1}``, newest first, as numbers, oldest first: JSON is read faster than arrays."""
+    numbers: list[Any] = json.loads(f"[{text[1:-1].replace('NULL', 'null')}]")
+    numbers.reverse()
+    return numbers
+
+
+def _named(keys: Sequence[tuple[Any, ...]]) -> str:
+    """Keys as one JSON text: one value to hand over instead of an array for each column."""
+    names = ("d", "q", "s", "t", "w")
+    return json.dumps(
+        [{"place": place, **dict(zip(names, map(str, key), strict=False))} for place, key in enumerate(keys)]
+    )
 
 
 def streams_of(
@@ -136,51 +191,44 @@ def streams_of(
     if end is not None:
         conditions.append("window_end <= %s")
         values.append(end)
+    order = "ORDER BY window_end"
     rows = _rows(
-        # one look at each content: jsonb is unpacked anew for every arrow
-        f"SELECT family, signal, quantity, {SECONDS.format('window_start')}, {SECONDS.format('window_end')}, value, "
-        "state, n_cases, c.unit, "
-        "(c.interval->>'low')::float8, (c.interval->>'high')::float8, (c.\"null\"->'quantiles'->>'0.99')::float8 "
-        'FROM assurance_findingrecord, jsonb_to_record(content) AS c (unit text, interval jsonb, "null" jsonb) '
-        f"WHERE {' AND '.join(conditions)} ORDER BY family, signal, quantity, window_end",
+        # one row for each stream; one look at each content, since jsonb is unpacked anew for every arrow
+        f"SELECT family, signal, quantity, max(unit), array_agg({SECONDS.format('window_start')} {order}), "
+        f"array_agg({SECONDS.format('window_end')} {order}), array_agg(value {order}), array_agg(state {order}), "
+        f"array_agg(n_cases {order}), array_agg(low {order}), array_agg(high {order}), array_agg(chance {order}) "
+        "FROM (SELECT family, signal, quantity, window_start, window_end, value, state, n_cases, c.unit, "
+        "  (c.interval->>'low')::float8 AS low, (c.interval->>'high')::float8 AS high, "
+        "  (c.\"null\"->'quantiles'->>'0.99')::float8 AS chance "
+        '  FROM assurance_findingrecord, jsonb_to_record(content) AS c (unit text, interval jsonb, "null" jsonb) '
+        f"  WHERE {' AND '.join(conditions)}) AS f GROUP BY family, signal, quantity ORDER BY family, signal, quantity",
         values,
     )
-    grouped: dict[tuple[str, str, str], list[Step]] = defaultdict(list)
-    units: dict[tuple[str, str, str], str] = {}
-    for family, signal, quantity, first, last, value, state, n_cases, unit, low, high, chance in rows:
-        key = (family, signal, quantity)
-        grouped[key].append(Step(moment(first), moment(last), value, state, n_cases, low, high, chance))
-        units[key] = "" if unit in (None, "1") else unit
     return [
-        Stream(deployment.pk, family, quantity, signal, stratum, units[family, signal, quantity], steps)
-        for (family, signal, quantity), steps in grouped.items()
-    ]
+        Stream(
+            deployment.pk, family, quantity, signal, stratum, "" if unit in (None, "1") else unit,
+            [
+                Step(moment(first), moment(last), *rest)
+                for first, last, *rest in zip(starts, ends, *columns, strict=True)
+            ],
+        )
+        for family, signal, quantity, unit, starts, ends, *columns in rows
+    ]  # fmt: skip
 
 
-class Cell(NamedTuple):
-    family: str
-    signal: str
-    end: datetime
-    state: str
+RANKS = {"ok": 0, "insufficient": 1, "watch": 2, "act": 3}
 
 
-RANKS = "CASE state WHEN 'act' THEN 3 WHEN 'watch' THEN 2 WHEN 'insufficient' THEN 1 ELSE 0 END"
-STATES = ("ok", "insufficient", "watch", "act")
-
-
-def worst_cells(
-    deployment: Deployment, *, stratum: str, quantities: Sequence[str], start: datetime | None, end: datetime | None
-) -> list[Cell]:  # fmt: skip
-    """The worst state of each signal in each window over these quantities, for the strip."""
-    rows = _rows(
-        f"SELECT family, signal, {SECONDS.format('window_end')}, max({RANKS}) FROM assurance_findingrecord "
-        f"WHERE deployment_id = %s AND stratum = %s AND quantity = ANY(%s) AND {CURRENT} "
-        "AND window_end > coalesce(%s, '-infinity'::timestamptz) "
-        "AND window_end <= coalesce(%s, 'infinity'::timestamptz) "
-        "GROUP BY family, signal, window_end ORDER BY family, signal, window_end",
-        [deployment.pk, stratum, list(quantities), start, end],
-    )
-    return [Cell(family, signal, moment(at), STATES[rank]) for family, signal, at, rank in rows]
+def worst_states(streams: Iterable[Stream]) -> dict[tuple[str, str], dict[datetime, str]]:
+    """The worst state of each (family, signal) by the end of its window, over these streams."""
+    worst: dict[tuple[str, str], dict[datetime, str]] = defaultdict(dict)
+    for one in streams:
+        held = worst[one.family, one.signal]
+        for step in one.steps:
+            before = held.get(step.end)
+            if before is None or RANKS[step.state] > RANKS[before]:
+                held[step.end] = step.state
+    return worst
 
 
 def strata_of(deployment: Deployment) -> list[str]:
@@ -209,15 +257,13 @@ def contents_at(keys: Sequence[tuple[Any, str, str, str, datetime]]) -> dict[tup
     """Contents of the Findings at (deployment, quantity, signal, stratum, window start), for a few sentences."""
     if not keys:
         return {}
-    columns = [list(column) for column in zip(*keys, strict=True)]
     rows = _rows(
-        "SELECT f.deployment_id, f.quantity, f.signal, f.stratum, f.content FROM unnest(%s::uuid[], %s::text[], "
-        "%s::text[], %s::text[], %s::timestamptz[]) AS k (deployment, quantity, signal, stratum, start) "
-        "JOIN assurance_findingrecord f ON f.deployment_id = k.deployment AND f.quantity = k.quantity "
-        f"AND f.signal = k.signal AND f.stratum = k.stratum AND f.window_start = k.start AND {CURRENT}",
-        columns,
+        "SELECT k.place, f.content FROM json_to_recordset(%s) AS k (place int, d uuid, q text, s text, t text, "
+        "w timestamptz) JOIN assurance_findingrecord f ON f.deployment_id = k.d AND f.quantity = k.q "
+        f"AND f.signal = k.s AND f.stratum = k.t AND f.window_start = k.w AND {CURRENT}",
+        [_named(keys)],
     )
-    return {tuple(row[:4]): json.loads(row[4]) if isinstance(row[4], str) else row[4] for row in rows}
+    return {keys[place][:4]: json.loads(text) if isinstance(text, str) else text for place, text in rows}
 
 
 def software_changes(deployment: Deployment, *, site: str = "") -> list[tuple[datetime, str]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from django.db.models import Max, QuerySet
@@ -15,6 +16,7 @@ from assurance.models import Deployment, Job
 from monitoring.drift import thresholds
 from monitoring.models import Alarm, PredictionBatch
 from monitoring.selectors.charts import (
+    RANKS,
     Stream,
     contents_at,
     moved_since,
@@ -32,6 +34,7 @@ LIMITS = {
     "anderson_darling": thresholds.ANDERSON_DARLING, "hellinger": thresholds.HELLINGER,
     "total_variation": thresholds.TOTAL_VARIATION, "g_test": thresholds.CRAMER_V, "c2st": thresholds.CLASSIFIER,
 }  # fmt: skip
+ACTS = {quantity: limits.act for quantity, limits in LIMITS.items()}
 SHOWN, WINDOWS = 3, 104
 
 
@@ -51,36 +54,35 @@ class Overview:
     @property
     def labelled(self) -> tuple[int, int] | None:
         """Cases with truth and all cases of the newest performance window, from the findings themselves."""
-        for one in self.streams:
-            if one.family == "performance" and self.volume is not None and not one.stratum:
-                last = one.last
-                inside = [v for v in self.volume.steps if last.start < v.end <= last.end]
-                if inside:
-                    return last.n_cases, int(sum(v.value or 0 for v in inside))
-        return None
+        known = next((one for one in self.streams if one.family == "performance" and not one.stratum), None)
+        if known is None or self.volume is None:
+            return None
+        last = known.last
+        since = takewhile(lambda step: step.end > last.start, reversed(self.volume.steps))
+        inside = [step for step in since if step.end <= last.end]
+        return (last.n_cases, int(sum(step.value or 0 for step in inside))) if inside else None
 
     @property
     def expected(self) -> float | None:
-        """Median cases of the twelve windows before the newest one."""
+        """Median cases of the twelve windows before the newest one; None with fewer than three."""
         before = sorted(v.value for v in (self.volume.steps[-13:-1] if self.volume else ()) if v.value is not None)
-        return before[len(before) // 2] if before else None
+        return before[len(before) // 2] if len(before) >= 3 else None
 
 
 def overviews(deployments: Sequence[Deployment]) -> list[Overview]:
     """Every deployment, worst first: its state, the streams that moved most, volume, alarms and freshness."""
     newest = newest_windows(deployments)
-    by_deployment: dict[Any, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in newest_rows(newest, WATCHED):
-        by_deployment[row[0]].append(row)
+    by_deployment = newest_rows(newest, WATCHED)
     chosen = {key: _chosen(rows) for key, rows in by_deployment.items()}
-    named = streams_named([(row[0], *row[2:5]) for rows in chosen.values() for row in rows], windows=WINDOWS)
+    named = streams_named([(key, *row[1:4]) for key, rows in chosen.items() for row in rows], windows=WINDOWS)
     alarms, received = open_alarm_counts(deployments), last_deliveries(deployments)
     found = []
     for deployment in deployments:
         one = Overview(deployment, newest.get(deployment.pk))
         rows = by_deployment.get(deployment.pk, [])
-        one.state = max((State(row[6]) for row in rows if row[2] != "volume"), key=lambda s: s.rank, default=one.state)
-        for _, _, quantity, signal, stratum, *_ in chosen.get(deployment.pk, []):
+        states = {row[5] for row in rows if row[1] != "volume"}
+        one.state = max(map(State, states), key=lambda state: state.rank, default=one.state)
+        for _, quantity, signal, stratum, *_ in chosen.get(deployment.pk, []):
             stream = named[deployment.pk, quantity, signal, stratum]
             if quantity == "volume":
                 one.volume = stream
@@ -102,19 +104,18 @@ def _chosen(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """The streams worth a line: those that moved most, one for each signal, then performance and volume."""
 
     def strength(row: tuple[Any, ...]) -> tuple[int, float]:
-        limit = LIMITS.get(row[2])
-        return State(row[6]).rank, (row[5] or 0.0) / (limit.act if limit else 1.0)
+        return RANKS[row[5]], row[4] / ACTS.get(row[1], 1.0)
 
-    known = [row for row in rows if row[1] != "performance" and row[2] != "volume" and row[5] is not None]
+    known = [row for row in rows if row[0] != "performance" and row[1] != "volume" and row[4] is not None]
     drift = sorted(known, key=strength, reverse=True)
     picked: dict[str, tuple[Any, ...]] = {}
     for row in drift:
-        picked.setdefault(row[3], row)
-    outputs = [row for row in picked.values() if row[1] == "output"][:1]
+        picked.setdefault(row[2], row)
+    outputs = [row for row in picked.values() if row[0] == "output"][:1]
     first = list(picked.values())[:SHOWN]
     first += [row for row in outputs if row not in first]
-    performance = [row for row in rows if row[1] == "performance" and not row[4] and not row[3]][:1]
-    volume = [row for row in rows if row[2] == "volume" and not row[4]][:1]
+    performance = [row for row in rows if row[0] == "performance" and not row[3] and not row[2]][:1]
+    volume = [row for row in rows if row[1] == "volume" and not row[3]][:1]
     return first + performance + volume
 
 

@@ -1,6 +1,5 @@
 """From the rows of a batch to mergeable day states, exactly once."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -9,20 +8,36 @@ import numpy as np
 import pyarrow as pa
 from django.db import connection, transaction
 from django.utils import timezone
-from numpy.typing import NDArray
 from psycopg import sql
 
 from assurance.models import Deployment
 from monitoring.columns import copy_out_batches
-from monitoring.drift.binned import BinnedState
-from monitoring.drift.categories import MOST_LEVELS, CategoryState
-from monitoring.drift.sketch import SketchState
 from monitoring.drift.state import state_from_bytes, to_bytes
-from monitoring.models import DayState, PredictionBatch, Signal
+from monitoring.intake.rows import CheckedRows
+from monitoring.models import ChunkStates, DayState, PredictionBatch, ReferenceSet, Signal
+from monitoring.services import embedding_days
+from monitoring.services.states import OTHER, Key, Place, from_bytes, state_of, states_of_columns, to_packed
 
-Place = tuple[str, date]  # site, UTC day
-Key = tuple[str, date, str]  # site, UTC day, signal
-OTHER = "__other__"  # the rarest levels of a column that has more than a state may count
+__all__ = ["OTHER", "keep_states", "raw_columns", "state_of", "states_of", "summarise_batch"]
+
+FEW_STATES = 5_000
+ROWS_PER_STATE = 10  # a chunk spread wider than this is counted from the tables, once for the whole delivery
+
+
+def keep_states(batch: PredictionBatch, rows: CheckedRows) -> None:
+    """Count a chunk's new rows while they are in memory. They join their days once the whole delivery is in."""
+    if batch.purpose != PredictionBatch.Purpose.MONITORING:
+        return
+    signals = list(batch.deployment.signals.all())
+    days = rows.study_time.astype("datetime64[D]").astype(np.int64)
+    n_places = len(np.unique(days)) * max(1, len(rows.site.unique()))
+    if n_places * len(signals) > max(FEW_STATES, rows.n // ROWS_PER_STATE):
+        return
+    columns: dict[str, Any] = {**rows.numbers, **rows.levels}
+    if rows.score is not None:
+        columns["score"] = rows.score
+    found = states_of_columns(rows.site, days, columns, signals) if rows.n else iter(())
+    ChunkStates.objects.create(batch=batch, chunk=batch.chunks_done, content=to_packed(found))
 
 
 @transaction.atomic
@@ -31,20 +46,28 @@ def summarise_batch(batch_id: UUID) -> int:
 
     Days that a correction touched are counted again from their current rows, since a sketch cannot forget a value.
     """
-    batch = PredictionBatch.objects.select_for_update().select_related("deployment__version").get(pk=batch_id)
-    if batch.summarised_at is not None or batch.purpose != PredictionBatch.Purpose.MONITORING:
-        return 0
+    batch = PredictionBatch.objects.get(pk=batch_id)
     # Two batches of one deployment must not merge into the same day at once.
     Deployment.objects.select_for_update(of=("self",)).get(pk=batch.deployment_id)
+    batch = PredictionBatch.objects.select_for_update(of=("self",)).select_related("deployment__version").get(
+        pk=batch_id
+    )  # fmt: skip
+    if batch.summarised_at is not None or batch.purpose != PredictionBatch.Purpose.MONITORING:
+        return 0
     reopened = {(site, date.fromisoformat(day)) for site, day in batch.reopened}
     version_id = _version_of(batch)
-    states = states_of(batch.deployment, batches=[batch.pk])
+    states = _kept_states(batch)
+    if states is None:
+        states = states_of(batch.deployment, batches=[batch.pk])
     added = {key: state for key, state in states.items() if key[:2] not in reopened}
     anew = _counted_again(batch, reopened, version_id) if reopened else {}
     _into_days(batch, added, version_id=version_id)
     _into_days(batch, anew, version_id=version_id, replaced=reopened)
+    in_force = ReferenceSet.objects.filter(deployment=batch.deployment, version=version_id, replaced_at=None).first()
+    embedding_days.add_batch(batch, in_force, version_id=version_id, reopened=reopened)
     batch.summarised_at = timezone.now()
     batch.save(update_fields=("summarised_at",))
+    batch.chunk_states.all().delete()
     return len(added) + len(anew)
 
 
@@ -54,6 +77,27 @@ def _version_of(batch: PredictionBatch) -> int:
         cursor.execute("SELECT version_id FROM monitoring_prediction WHERE batch_id = %s LIMIT 1", [batch.pk])
         row = cursor.fetchone()
     return int(row[0] if row else batch.deployment.version_id)
+
+
+def _kept_states(batch: PredictionBatch) -> dict[Key, Any] | None:
+    """The states of all chunks as one, or None where a chunk has none (it was spread too wide)."""
+    if batch.chunk_states.count() != batch.chunks_done:
+        return None
+    kinds = dict(batch.deployment.signals.values_list("name", "kind"))
+    found: dict[Key, Any] = {}
+    for content in batch.chunk_states.order_by("chunk").values_list("content", flat=True).iterator(chunk_size=1):
+        chunk = {one.key: state_from_bytes(one.content) for one in from_bytes(bytes(content))}
+        sizes = {key[:2]: state.n + state.missing for key, state in chunk.items()}
+        for place, n in sizes.items():
+            for name, kind in kinds.items():  # a column that a later chunk brought is missing in this one
+                key = (*place, name)
+                state = (
+                    chunk[key]
+                    if key in chunk
+                    else state_of(kind, [None] * n if kind == "categorical" else np.full(n, np.nan))
+                )
+                found[key] = found[key].merge(state) if key in found else state
+    return found
 
 
 def states_of(deployment: Deployment, *, batches: list[UUID], by_day: bool = True) -> dict[Key, Any]:
@@ -88,64 +132,14 @@ def _states(
     ).format(picks, condition)
     found: dict[Key, Any] = {}
     for rows in copy_out_batches(query, {"site": pa.string(), "day": pa.date32(), **types}, parameters):
-        for key, state in _states_of_rows(rows, signals, by_day=by_day):
+        days = rows.column("day").cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
+        columns: dict[str, Any] = {}
+        for one in signals:
+            column = rows.column(one.name)
+            columns[one.name] = column if pa.types.is_string(column.type) else column.to_numpy(zero_copy_only=False)
+        for key, state in states_of_columns(rows.column("site"), days, columns, signals, by_day=by_day):
             found[key] = found[key].merge(state) if key in found else state
     return found
-
-
-def _states_of_rows(rows: pa.RecordBatch, signals: list[Signal], *, by_day: bool) -> Iterator[tuple[Key, Any]]:
-    """Rows are sorted by place once; each signal's values of one place then lie side by side."""
-    places, starts, order = _places(rows) if by_day else ([("", date.min)], np.array([0]), None)
-    ends = np.append(starts[1:], rows.num_rows)
-    for signal in signals:
-        column = rows.column(signal.name)
-        if signal.kind == Signal.Kind.CATEGORICAL:
-            states: Any = _category_states(column, starts, ends, order)
-        else:
-            values = column.to_numpy(zero_copy_only=False).astype(np.float64)
-            values = values if order is None else values[order]
-            states = (state_of(signal.kind, values[start:end]) for start, end in zip(starts, ends, strict=True))
-        for (site, day), state in zip(places, states, strict=True):
-            yield (site, day, signal.name), state
-
-
-def _places(rows: pa.RecordBatch) -> tuple[list[Place], NDArray[np.int64], NDArray[np.int64]]:
-    sites = rows.column("site").dictionary_encode()
-    days = rows.column("day").cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
-    codes = days * len(sites.dictionary) + sites.indices.to_numpy(zero_copy_only=False)
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(codes[order]) != 0])
-    firsts = order[starts]
-    names = rows.column("site").take(pa.array(firsts)).to_pylist()
-    dates = rows.column("day").take(pa.array(firsts)).to_pylist()
-    return list(zip(names, dates, strict=True)), starts, order
-
-
-def _category_states(
-    column: pa.Array, starts: NDArray[np.int64], ends: NDArray[np.int64], order: NDArray[np.int64] | None
-) -> Iterator[CategoryState]:
-    coded = column.dictionary_encode()
-    levels = coded.dictionary.to_pylist()
-    codes = coded.indices.fill_null(len(levels)).to_numpy(zero_copy_only=False)
-    codes = codes if order is None else codes[order]
-    for start, end in zip(starts, ends, strict=True):
-        counts = np.bincount(codes[start:end], minlength=len(levels) + 1)
-        seen = np.flatnonzero(counts[:-1])
-        found = {levels[at]: int(counts[at]) for at in seen.tolist()}
-        yield CategoryState(dict(sorted(_most_frequent(found).items())), int(counts[-1]))
-
-
-def _most_frequent(counts: dict[str, int]) -> dict[str, int]:
-    if len(counts) <= MOST_LEVELS:
-        return counts
-    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    return dict(ranked[: MOST_LEVELS - 1]) | {OTHER: sum(n for _, n in ranked[MOST_LEVELS - 1 :])}
-
-
-def state_of(kind: str, values: Any) -> Any:
-    if kind == Signal.Kind.SCORE:
-        return BinnedState.from_values(values)
-    return SketchState.from_values(values) if kind == Signal.Kind.NUMERIC else CategoryState.from_values(values)
 
 
 def raw_columns(signals: list[Signal]) -> tuple[sql.Composable, dict[str, pa.DataType]]:
@@ -162,6 +156,18 @@ def raw_columns(signals: list[Signal]) -> tuple[sql.Composable, dict[str, pa.Dat
     return sql.SQL(", ").join(picks or [sql.SQL("1")]), types or {"nothing": pa.int64()}
 
 
+_NEW = """
+INSERT INTO monitoring_daystate (deployment_id, version_id, site, day, signal, content, n, missing, revision, current,
+    changed_at)
+SELECT %s, %s, s, d, g, c, n, m, r, true, %s
+FROM unnest(%s::text[], %s::date[], %s::text[], %b::bytea[], %s::int[], %s::int[], %s::int[]) AS x(s, d, g, c, n, m, r)
+"""
+_CHANGED = """
+UPDATE monitoring_daystate SET content = c, n = x.n, missing = m, changed_at = %s
+FROM unnest(%s::bigint[], %b::bytea[], %s::int[], %s::int[]) AS x(k, c, n, m) WHERE id = k
+"""
+
+
 def _into_days(
     batch: PredictionBatch,
     states: dict[Key, Any],
@@ -174,29 +180,30 @@ def _into_days(
     A state that a window has read is never changed: it stays beside its new revision.
     """
     days = {day for _, day, _ in states} | {day for _, day in replaced}
-    here = {"deployment": batch.deployment, "version_id": version_id}
     existing = {
         (row.site, row.day, row.signal): row
-        for row in DayState.objects.filter(**here, day__in=days, current=True).select_for_update()
+        for row in DayState.objects.filter(
+            deployment=batch.deployment, version_id=version_id, day__in=days, current=True
+        ).select_for_update()
     }
-    now = timezone.now()
-    fresh, changed = [], []
+    fresh: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
     retired = [row.pk for key, row in existing.items() if key[:2] in replaced and key not in states]
     for key, state in states.items():
         row = existing.get(key)
         if row is not None and key[:2] not in replaced:
             state = state_from_bytes(bytes(row.content)).merge(state)
-        filled = {"content": to_bytes(state), "n": state.n, "missing": state.missing, "changed_at": now}
+        filled = (to_bytes(state), state.n, state.missing)
         if row is None or row.used_at is not None:
             if row is not None:
                 retired.append(row.pk)
-            site, day, signal = key
-            revision = row.revision + 1 if row else 1
-            fresh.append(DayState(**here, site=site, day=day, signal=signal, revision=revision, **filled))
+            fresh.append((*key, *filled, row.revision + 1 if row else 1))
         else:
-            for name, value in filled.items():
-                setattr(row, name, value)
-            changed.append(row)
+            changed.append((row.pk, *filled))
     DayState.objects.filter(pk__in=retired).update(current=False)
-    DayState.objects.bulk_update(changed, ("content", "n", "missing", "changed_at"), batch_size=500)
-    DayState.objects.bulk_create(fresh, batch_size=500)
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        if changed:
+            cursor.execute(_CHANGED, [now, *map(list, zip(*changed, strict=True))])
+        if fresh:
+            cursor.execute(_NEW, [batch.deployment_id, version_id, now, *map(list, zip(*fresh, strict=True))])

@@ -202,9 +202,10 @@ def _keep(batch: PredictionBatch, part: StudyPart) -> StudyObject:
             description=f"{part.kind} of a study",
         )  # fmt: skip
         role = CaseFile.Role.IMAGE if part.kind == "image" else CaseFile.Role.OUTPUT
+        facts = {"kind": part.kind, **part.reading.facts}
         CaseFile.objects.get_or_create(
             deployment=batch.deployment, case=case, role=role,
-            defaults={"organisation_id": organisation, "artefact": artefact, "facts": {"kind": part.kind}},
+            defaults={"organisation_id": organisation, "artefact": artefact, "facts": facts},
         )  # fmt: skip
     return StudyObject.objects.create(
         organisation_id=organisation, deployment=batch.deployment, batch=batch, case=case, kind=part.kind,

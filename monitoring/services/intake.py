@@ -16,15 +16,18 @@ from assurance.evidence.errors import InvalidInput
 from assurance.jobs import start_job
 from assurance.models import Deployment
 from assurance.services.pseudonyms import pseudonyms
+from assurance.services.running_software import LONGEST_NAME, note_running_software
 from monitoring.intake.columns import Columns
 from monitoring.intake.formats import encoding_of
 from monitoring.intake.readers import chunks_of_bytes
 from monitoring.intake.rows import check_rows
 from monitoring.models import PredictionBatch
-from monitoring.services import controls, rejects, schema
+from monitoring.services import controls, day_states, rejects, schema
 from monitoring.services.labels import put_row_labels
 from monitoring.services.storing import store_rows
+from records.actor import SYSTEM
 
+MOST_VERSIONS = 5  # of a delivery with many wrong ones so many are told on
 SUMMARISE = "monitoring.summarise_batch"
 
 
@@ -91,9 +94,12 @@ def store_chunk(batch: PredictionBatch, piece: Columns, *, named: bool = True) -
     rows = schema.dated(deployment, rows) if named else rows  # a stored case has its date shifted already
     patients, cases, set_aside = controls.set_aside(batch, rows, cases)
     stored = store_rows(batch, patients, cases)
+    day_states.keep_states(batch, patients if stored.new is None else controls.only(patients, stored.new))
     put_row_labels(deployment, cases, patients)
     refused = [*rows.refused, *stored.twice]
     rejects.store(batch, refused)
+    for told in sorted({one.value for one in refused if one.code == "other_version" and one.value})[:MOST_VERSIONS]:
+        note_running_software(deployment, version=told[:LONGEST_NAME], door="predictions", by=SYSTEM)
     batch.rows += rows.n_sent
     batch.accepted += stored.accepted
     batch.corrected += stored.corrected

@@ -6,6 +6,7 @@ from accounts.models import Person
 from accounts.permissions import organisation_ids
 from accounts.row_security import seeing
 from assurance.evidence.errors import NotComputable
+from assurance.selectors.submissions import open_to_regulator
 from assurance.services.artefacts import read_artefact
 from reporting.models import Dossier
 
@@ -24,7 +25,7 @@ def visible_dossiers(person: Person) -> "QuerySet[Dossier]":
     mine = organisation_ids(person)
     shared = Q(deployment__organisation_id__in=mine) | Q(version__model__organisation_id__in=mine)
     shared |= Q(submission__deployments__organisation_id__in=mine)
-    shared |= Q(submission__regulator_id__in=mine, submission__submitted_at__isnull=False)
+    shared |= Q(submission__regulator_id__in=mine) & open_to_regulator("submission__")
     shared = shared & ~Q(audience=Dossier.Audience.INTERNAL)
     return Dossier.objects.filter(Q(organisation_id__in=mine) | shared).distinct().select_related(*RELATED)
 

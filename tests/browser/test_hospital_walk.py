@@ -37,7 +37,7 @@ def test_from_the_fleet_to_a_handled_alarm(walker, deployment):
 
     walker.open("/alarms").see("Alarms").check_page()
     walker.shot("alarms")
-    walker.follow("software versions at south: chi square").see("Handling").check_page()
+    walker.follow("Software versions at south: Cramér").see("Handling").check_page()
     walker.fill("status", "acknowledged").fill("cause", "acquisition")
     walker.fill("text", "Software B4 was installed at the south campus; protocol changed to AP.")
     walker.shot("alarm")

@@ -1,15 +1,19 @@
 """DICOM by STOW-RS, by C-STORE and by file: every instance answered for, values in the case's one row."""
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
 
 from accounts.models import Role
+from accounts.row_security import see_only
 from accounts.tokens import issue_token
-from assurance.models import Job
+from assurance.models import Artefact, CaseFile, Job
+from assurance.services.artefacts import read_artefact
 from monitoring.models import PredictionBatch, StudyObject
 from monitoring.services.dicom_door import accept_objects, measure_images
 from tests import dicom_objects as made
@@ -80,6 +84,27 @@ def test_a_study_becomes_one_row_of_its_case(client, deployment, head):
     batch = PredictionBatch.objects.get(pk=answer["X-Vigil-Batch"])
     assert (batch.door, batch.accepted) == ("dicom", 1)
     assert batch.removed["private tags"] == 3
+
+
+def test_masks_and_heat_maps_are_kept_under_their_hash_for_their_own_organisation_alone(client, deployment, head):
+    slices, mask, _ = study()
+    heat_map = made.secondary_capture(np.full((8, 9, 3), 7, dtype=np.uint8), burned="NO")
+    stow(client, head, [mask, heat_map, *slices])
+    kept = {one.kind: one.artefact for one in StudyObject.objects.exclude(kind="image").select_related("artefact")}
+    assert kept["segmentation"].media_type == "application/x-nifti+gzip"
+    assert kept["capture"].media_type == "image/png"
+    for artefact in kept.values():
+        assert hashlib.sha256(read_artefact(artefact)).hexdigest() == artefact.sha256
+    output = CaseFile.objects.get(deployment=deployment, role=CaseFile.Role.OUTPUT)
+    assert output.artefact in kept.values()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {django_settings.DATABASE_APP_ROLE}")
+        for seen, tenants in ((True, [deployment.organisation_id]), (False, [deployment.organisation_id + 1])):
+            see_only(tenants)
+            assert StudyObject.objects.exists() == seen
+            assert CaseFile.objects.exists() == seen
+            assert Artefact.objects.filter(pk__in=[one.pk for one in kept.values()]).exists() == seen
+        cursor.execute("RESET ROLE")
 
 
 def test_objects_that_come_later_add_their_columns_and_known_ones_are_not_taken_twice(client, deployment, head):

@@ -1,18 +1,20 @@
 """Pages: who sees what, how many statements a page may cost, and what is said in words."""
 
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pypdf import PdfReader
 
 from accounts.models import Organisation, Role
 from assurance.evidence.finding import Finding, Interval, Method, NullLaw, State, Window
 from assurance.models import FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.models import SavedView, Signal, WeeklySummary
-from monitoring.services.weekly import send_due_summaries
+from reporting.services.weekly import send_due_summaries
 from tests.factories import DeploymentFactory, MembershipFactory, OrganisationFactory, PersonFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +29,7 @@ def finding(quantity, value, week, *, signal="", state="ok", stratum=None, detai
     return Finding(
         quantity=quantity, value=value, unit="cases" if quantity == "volume" else "1", state=State(state), n_cases=n,
         method=Method(quantity, "test", "1"), input_digest="0" * 64, signal=signal, window=window, interval=interval,
-        null=null, stratum=stratum or {}, details=details or {},
+        null=null, stratum=stratum or {}, details=details or {}, reason="too few" if state == "insufficient" else "",
     )  # fmt: skip
 
 
@@ -99,7 +101,7 @@ def test_a_deployment_page_keeps_its_budget_whatever_the_signals(deployment, rea
             store_finding(extra, family="input", deployment=deployment, version=deployment.version)
     many, page = statements(reader, "/deployments/chest")
     assert many == few <= MOST_STATEMENTS
-    assert page.count('class="chart panel"') == 23
+    assert page.count('class="chart panel"') == 24
     assert len(page) < 400_000
 
 
@@ -137,7 +139,7 @@ def test_the_span_and_the_stratum_choose_what_is_drawn(deployment, reader):
     page = reader.get("/deployments/chest?stratum=site%3Dsouth&from=2026-03-01&to=2026-03-20").content.decode()
     assert page.count('class="chart panel"') == 1 and "3 windows" in page  # ending 2, 9, 16 March
     page = reader.get("/deployments/chest?stratum=site%3Dnowhere").content.decode()
-    assert page.count('class="chart panel"') == 3  # an unknown stratum shows all cases
+    assert page.count('class="chart panel"') == 4  # an unknown stratum shows all cases
     assert "No window in this span" in reader.get("/deployments/chest?from=2031-01-01").content.decode()
 
 
@@ -191,8 +193,29 @@ def test_the_weekly_mail_tells_the_fleet_once_a_week(deployment, reader, mailout
     assert send_due_summaries(today=date(2026, 4, 3)) == 0  # the same week
     (mail,) = mailoutbox
     assert mail.to == [reader.person.email] and "2026-03-30" in mail.subject
-    assert "1 deployments: 1 to act on" in mail.body and "the share of AP rose from 31 % to 58 %" in mail.body
+    assert "1 deployment: 1 to act on" in mail.body and "the share of AP rose from 31 % to 58 %" in mail.body
+    ((name, content, kind),) = mail.attachments
+    assert (name, kind) == ("vigil-week-2026-03-30.pdf", "application/pdf")
+    told = words_of(content)
+    assert "the share of AP rose from 31 % to 58 %" in told and "Alarms opened from 2026-03-23 to 2026-03-29" in told
+    assert "View, south: change of shares" in told  # a chart of what moved
     assert send_due_summaries(today=date(2026, 4, 6)) == 1
+
+
+def words_of(pdf):
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
+
+
+def test_the_week_is_a_file_that_holds_what_its_reader_may_see_and_no_more(deployment, reader, client):
+    answer = reader.get("/weekly.pdf")
+    assert answer.headers["Content-Type"] == "application/pdf" and "attachment" in answer["Content-Disposition"]
+    assert "1 deployment: 1 to act on" in words_of(answer.content)
+    stranger = MembershipFactory(organisation__kind=Organisation.Kind.HOSPITAL, role=Role.HOSPITAL_READER).person
+    client.force_login(stranger)
+    told = words_of(client.get("/weekly.pdf").content)
+    assert "0 deployments" in told and "Chest" not in told
+    client.logout()
+    assert client.get("/weekly.pdf").status_code == 302
 
 
 def test_somebody_without_a_role_gets_no_mail(deployment, reader, mailoutbox):
@@ -226,3 +249,20 @@ def test_a_broken_page_names_the_request(settings):
     request.request_id = "abc123"
     answer = server_error(request)
     assert answer.status_code == 500 and b"abc123" in answer.content
+
+
+def test_the_strip_comes_as_csv(deployment, reader):
+    rows = reader.get("/deployments/chest/strip.csv?stratum=site%3Dsouth").content.decode().splitlines()
+    assert rows[0].startswith("family,signal,stratum,2026-01-12,")
+    assert rows[1] == "input,meta_view,site=south," + ",".join(["ok"] * 8 + ["act"] * 4)
+
+
+def test_label_maturity_is_the_share_of_cases_whose_truth_came_in(deployment, reader):
+    late = finding("auroc", 0.9, WEEKS - 1, state="insufficient", n=42)
+    store_finding(late, family="performance", deployment=deployment, version=deployment.version)
+    page = reader.get("/deployments/chest").content.decode()
+    assert "Label maturity" in page and "Last window: 20 %, n = 210: too few cases for a verdict" in page
+    rows = reader.get("/deployments/chest/chart.csv?quantity=labelled_share").content.decode().splitlines()
+    assert len(rows) == WEEKS + 1
+    shares = [float(row.split(",")[5]) for row in rows[1:]]
+    assert shares == pytest.approx([100.0] * (WEEKS - 1) + [20.0])  # 42 of 210

@@ -14,7 +14,7 @@ from config.embedded import CannotStart
 from config.processes import bind_address
 from config.supervisor import Supervisor, running_instance, serve
 
-QUICK_EVERY = 6  # of six slices one: the whole line in a minute or two, with states that are mostly insufficient
+QUICK_EVERY_MM = 6  # between brain slices: the whole line in a minute or two, with states that are mostly insufficient
 
 
 class Command(BaseCommand):
@@ -23,14 +23,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="end after the demo life")
-        parser.add_argument("--quick", action="store_true", help=f"every {QUICK_EVERY}th brain slice only")
+        parser.add_argument("--quick", action="store_true", help=f"brain slices {QUICK_EVERY_MM} mm apart")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["no_serve"] and "VIGIL_PORT" not in os.environ:
             os.environ["VIGIL_PORT"] = str(_free_port())  # nobody will look, so any port does
         try:
             with running_instance() as supervisor:
-                self._live(supervisor, every=QUICK_EVERY if options["quick"] else 1)
+                self._live(supervisor, every=QUICK_EVERY_MM if options["quick"] else None)
                 if not options["no_serve"]:
                     self.stdout.write(f"\nVigil serves {_base_url()}  (Ctrl-C stops)")
                     self.stdout.flush()
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("stopped")
 
-    def _live(self, supervisor: Supervisor, *, every: int) -> None:
+    def _live(self, supervisor: Supervisor, *, every: int | None) -> None:
         from assurance.evidence.errors import Refusal
         from config.demo.life import already_lived, live
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--unit", default="", help="of the image's values, such as HU")
         parser.add_argument("--reference", nargs="*", default=[], help="images of other cases, for gradient_shap")
         parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="of the method")
-        parser.add_argument("--effort", default="quick", choices=("quick", "full"), help="which checks")
+        parser.add_argument("--effort", default="quick", choices=("brief", "quick", "full"), help="which checks")
         parser.add_argument("--out", help="folder to write into")
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
         parser.add_argument("--list", action="store_true", help="show the methods")
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"{Path(options['image'] or 'drawn').name.split('.')[0]}-{options['method']}"
         files = {"map": folder / f"{stem}.npz", "overlay": folder / f"{stem}.png", "card": folder / f"{stem}.json"}
-        files["map"].write_bytes(pack_map(made.attribution, mask=made.mask, facts=facts))
+        files["map"].write_bytes(pack_map(made.attribution, mask=made.mask, facts=facts, around=made.around.arrays()))
         files["overlay"].write_bytes(made.overlay)
         from explainability.faithfulness.caution import CAUTION
 

@@ -10,30 +10,30 @@ from pydicom.tag import Tag
 
 from monitoring.intake.dicom.reading import Reading
 
-# keyword -> column. Numbers are numbers with their unit in the name, the others are categories.
+# keyword -> column, as the signal packs name them and give their unit. Numbers are numbers, the others categories.
 NUMBERS = {
-    "KVP": "meta_kvp_kv",
+    "KVP": "meta_kvp",
     "ExposureInuAs": "meta_exposure_uas",
-    "CTDIvol": "meta_ctdivol_mgy",
-    "SliceThickness": "meta_slice_thickness_mm",
-    "MagneticFieldStrength": "meta_field_strength_t",
-    "EchoTime": "meta_echo_time_ms",
-    "RepetitionTime": "meta_repetition_time_ms",
+    "CTDIvol": "meta_ctdi_vol",
+    "SliceThickness": "meta_slice_thickness",
+    "MagneticFieldStrength": "meta_magnetic_field_strength",
+    "EchoTime": "meta_echo_time",
+    "RepetitionTime": "meta_repetition_time",
     "ExposureIndex": "meta_exposure_index",
     "DeviationIndex": "meta_deviation_index",
-    "LossyImageCompressionRatio": "meta_lossy_ratio",
+    "LossyImageCompressionRatio": "meta_lossy_image_compression_ratio",
 }
 CATEGORIES = {
     "Manufacturer": "meta_manufacturer",
-    "ManufacturerModelName": "meta_model_name",
-    "SoftwareVersions": "meta_software",
-    "StationName": "meta_station",
-    "ConvolutionKernel": "meta_kernel",
-    "ReceiveCoilName": "meta_coil",
+    "ManufacturerModelName": "meta_manufacturer_model_name",
+    "SoftwareVersions": "meta_software_versions",
+    "StationName": "meta_station_name",
+    "ConvolutionKernel": "meta_convolution_kernel",
+    "ReceiveCoilName": "meta_receive_coil_name",
     "Grid": "meta_grid",
-    "LossyImageCompression": "meta_lossy",
-    "ViewPosition": "meta_view",
-    "PhotometricInterpretation": "meta_photometric",
+    "LossyImageCompression": "meta_lossy_image_compression",
+    "ViewPosition": "meta_view_position",
+    "PhotometricInterpretation": "meta_photometric_interpretation",
     "Modality": "meta_modality",
     "PatientSex": "meta_sex",
 }
@@ -83,7 +83,7 @@ def _zone(text: str) -> str:
 
 
 def acquisition_values(dataset: Dataset, reading: Reading) -> None:
-    """Acquisition tags of the list as ``meta_`` columns; age in years; pixel spacing in mm."""
+    """Acquisition tags of the list as ``meta_`` columns in the units of DICOM; age in years."""
     values = reading.values
     for keyword, column in CATEGORIES.items():
         text = plain(dataset, keyword)
@@ -95,7 +95,7 @@ def acquisition_values(dataset: Dataset, reading: Reading) -> None:
             values[column] = number
     spacing = spacing_of(dataset)
     if spacing:
-        values["meta_pixel_spacing_mm"] = spacing
+        values["meta_pixel_spacing"] = spacing
     age = re.fullmatch(r"(\d{3})([DWMY])", plain(dataset, "PatientAge").upper())
     if age:
         values["meta_age"] = int(age[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[age[2]]

@@ -20,13 +20,17 @@ class Defect:
 
 @dataclass
 class Reading:
-    """``values`` are columns of the case's row; ``removed`` counts what de-identification left out."""
+    """``values`` are columns of the case's row; ``removed`` counts what de-identification left out.
+
+    ``picture`` is what is kept of the object itself: a picture as PNG, masks as NIfTI; ``facts`` says what is in it.
+    """
 
     values: dict[str, Any] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
     removed: dict[str, int] = field(default_factory=dict)
     picture: bytes | None = None
     picture_type: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def odd(self, code: str, where: str, text: str) -> None:
         if len(self.defects) < 500:

@@ -55,9 +55,45 @@ def read_segmentation(dataset: Dataset, reading: Reading, *, frame_of_reference:
     for number, position, mask in _frames(dataset, rows, columns, frames, reading):
         segment = kept.setdefault(number, _Segment(segments.get(number, f"segment_{number}")))
         segment.voxels += int(mask.sum())
-        segment.slices[position] = np.packbits(mask)
+        segment.slices[position] = np.packbits(mask.astype(bool))
         segment.places.append(position)
     _measure(dataset, kept, (rows, columns), reading)
+    _keep_masks(dataset, kept, (rows, columns), reading)
+
+
+def _keep_masks(dataset: Dataset, segments: dict[int, _Segment], shape: tuple[int, int], reading: Reading) -> None:
+    """The masks themselves, as a file beside the numbers."""
+    from monitoring.intake.dicom.mask_file import MEDIA_TYPE, mask_file
+
+    measures = _shared(dataset, "PixelMeasuresSequence")
+    spacing = (measures.get("PixelSpacing") if measures is not None else dataset.get("PixelSpacing")) or (1.0, 1.0)
+    orientation = _shared(dataset, "PlaneOrientationSequence")
+    axes = np.array(orientation.get("ImageOrientationPatient") or [], dtype=np.float64) if orientation else np.empty(0)
+    row, column = (axes[:3], axes[3:]) if axes.size == 6 else (np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
+    places = sorted({place for segment in segments.values() for place in segment.slices})
+    between_slices = float(np.median(np.diff(places))) if len(places) > 1 else 1.0
+    content = mask_file(
+        {number: segment.slices for number, segment in segments.items()}, shape=shape,
+        spacing_mm=(float(spacing[0]), float(spacing[1]), between_slices),
+        axes=np.stack([row, column, np.cross(row, column)]), origin_mm=_first_point(dataset, _normal(dataset)),
+    )  # fmt: skip
+    if content is None:
+        reading.odd("mask_not_kept", "PixelData", "the mask is empty or too large to be kept: only its numbers are")
+        return
+    reading.picture, reading.picture_type = content, MEDIA_TYPE
+    reading.facts = {"segments": {str(number): segment.label for number, segment in segments.items()}}
+
+
+def _first_point(dataset: Dataset, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the lowest slice starts, of those whose position is told."""
+    found: list[NDArray[np.float64]] = []
+    for group in [*(dataset.get("PerFrameFunctionalGroupsSequence") or []),
+                  *(dataset.get("SharedFunctionalGroupsSequence") or [])]:  # fmt: skip
+        sequence = group.get("PlanePositionSequence")
+        point = np.array(sequence[0].get("ImagePositionPatient") or [], dtype=np.float64) if sequence else np.empty(0)
+        if point.size == 3:
+            found.append(point)
+    return min(found, key=lambda point: float(point @ normal)) if found else np.zeros(3)
 
 
 def _segments(dataset: Dataset, reading: Reading) -> dict[int, str]:

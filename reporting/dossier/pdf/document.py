@@ -128,7 +128,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         def make(target: io.BytesIO, **options: Any) -> TaggedCanvas:
             options["lang"] = self.contents.identity.language
             canvas = TaggedCanvas(target, pdfVersion=(1, 7), **options)
-            canvas._doc._timeStamp = _frozen_at(self.contents.identity.frozen_at)
+            canvas._doc._timeStamp = frozen_at(self.contents.identity.frozen_at)
             canvas._doc.signature.update(self.content_sha256.encode())
             canvas.showOutline()
             canvas.before_saving = lambda: archive.settle(canvas, self.contents, content, self.content_sha256, chai_xml)
@@ -194,7 +194,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
 _OF_WIDTH = 26.0
 
 
-def _frozen_at(iso: str) -> TimeStamp:
+def frozen_at(iso: str) -> TimeStamp:
     """The moment of freezing as the document's date, whatever the clock says now."""
     stamp = TimeStamp(1)
     at = datetime.fromisoformat(iso)
