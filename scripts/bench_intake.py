@@ -70,11 +70,11 @@ def _measured(rows: int) -> Iterator[dict[str, Any]]:
                 raise RuntimeError(f"{batch.accepted} of {rows} rows went in")
     for name, found in speed.items():
         yield {"name": f"intake, {name}", "value": round(found), "unit": "rows/s", "n": sizes[name]}
-    begun = time.perf_counter()
+    began = time.perf_counter()
     again = accept_batch(
         _last, content=_parquet(rows, start=0), media_type="application/x-parquet", idempotency_key="2"
     )
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - began
     yield {"name": "intake, parquet: all known already", "value": round(rows / seconds), "unit": "rows/s", "n": rows}
     if again.duplicates != rows:
         raise RuntimeError(f"{again.duplicates} of {rows} rows were found known")

@@ -19,6 +19,8 @@ from monitoring.drift.distribution import distribution
 from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState, ReferenceState
 from monitoring.selectors import charts
+from monitoring.selectors.maturity import QUANTITY as LABELLED
+from monitoring.selectors.maturity import maturity
 from monitoring.words import capital, name_of, place_name, signal_name
 
 BINS, MOST_LEVELS, MOST_DRIVERS = 24, 12, 6
@@ -41,6 +43,8 @@ def window(request: HttpRequest, slug: str) -> HttpResponse:
         "drivers": _drivers(rows, signal),
         "cases_visible": may_see_cases(request.user, subject),
         "ranked": _ranked(subject, end) if end and not stratum else [],
+        "index": _index(subject, end) if end and not stratum else None,
+        "has_exemplars": signal and (not stratum or (stratum.startswith("site=") and ";" not in stratum)),
         "told": next((told for row in here if (told := (row.content.get("details") or {}).get("words"))), ""),
     }  # fmt: skip
     if here:
@@ -55,16 +59,19 @@ def chart_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """Every window of one stream as CSV, with the evidence id of each value."""
     subject = get_object_or_404(visible_deployments(request.user), slug=slug)
     signal, quantity, stratum = (request.GET.get(name, "") for name in ("signal", "quantity", "stratum"))
-    rows = FindingRecord.objects.filter(
-        deployment=subject, signal=signal, quantity=quantity, stratum=stratum, superseded_by=None,
-        window_start__isnull=False,
-    ).order_by("window_start")  # fmt: skip
     name = "-".join(part.replace("=", "-").replace(";", "-") for part in (slug, signal, quantity, stratum) if part)
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(answer)
     writer.writerow(["window_start", "window_end", "signal", "quantity", "stratum", "value", "unit", "low", "high",
                      "chance_99", "n_cases", "state", "reason", "evidence_id"])  # fmt: skip
+    if quantity == LABELLED:
+        _write_maturity(writer, subject, stratum)
+        return answer
+    rows = FindingRecord.objects.filter(
+        deployment=subject, signal=signal, quantity=quantity, stratum=stratum, superseded_by=None,
+        window_start__isnull=False,
+    ).order_by("window_start")  # fmt: skip
     for row in rows:
         interval, null = row.content.get("interval") or {}, row.content.get("null") or {}
         writer.writerow([
@@ -74,6 +81,16 @@ def chart_csv(request: HttpRequest, slug: str) -> HttpResponse:
             row.evidence_id,
         ])  # fmt: skip
     return answer
+
+
+def _write_maturity(writer: Any, subject: Deployment, stratum: str) -> None:
+    """Counted from other findings, so it has no evidence id of its own."""
+    known = maturity(charts.streams_of(subject, stratum=stratum))
+    for step in known.steps if known else ():
+        writer.writerow([
+            step.start.isoformat(), step.end.isoformat(), "", LABELLED, stratum, step.value, "%", "", "", "",
+            step.n_cases, step.state, "cases with truth among all cases of the window", "",
+        ])  # fmt: skip
 
 
 def _moment(text: str) -> datetime | None:
@@ -95,6 +112,18 @@ def _ranked(subject: Deployment, end: datetime) -> list[tuple[str, float]]:
     told = charts.told_beside(subject, end=end, quantities=["drivers"]).get("drivers") or {}
     listed = (told.get("details") or {}).get("drivers") or []
     return [(capital(signal_name(one["feature"])), one["share"]) for one in listed[:MOST_DRIVERS]]
+
+
+def _index(subject: Deployment, end: datetime) -> dict[str, Any] | None:
+    """The concordance index of the window and the terms that make most of it; None where the plan asked for none."""
+    told = charts.told_beside(subject, end=end, quantities=["concordance"]).get("concordance")
+    if not told or told.get("value") is None:
+        return None
+    details = told.get("details") or {}
+    terms, shares = details.get("terms") or {}, details.get("shares") or {}
+    ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_DRIVERS]
+    rows = [(capital(signal_name(name)), terms[name]["domain"], terms[name]["z"], shares[name]) for name in ranked]
+    return {"value": told["value"], "terms": rows}
 
 
 def _picture(subject: Deployment, signal: str, stratum: str, row: FindingRecord) -> Any:
