@@ -345,8 +345,8 @@ def check_signed_digests(content: bytes, report: Report) -> None:
     if a != 0 or c + d != len(content):
         wrong.append("the last signature does not cover the whole file: something was added after it")
     told = (
-        f"{len(ranges)} signatures cover unchanged bytes; who signed is checked by `vigil dossier verify` or "
-        "a PDF viewer"
+        f"{len(ranges)} signature{'s' if len(ranges) > 1 else ''} over unchanged bytes; who signed is checked by "
+        "`vigil dossier verify` or a PDF viewer"
     )
     report.verdict("signed", "Signatures of the PDF", wrong, told)
 
@@ -720,7 +720,10 @@ def check_charts(states: dict[str, Any], evidence: dict[str, Any], done: set[str
         if told is not None:
             wrong.append(f"the e-process of {finding['signal']} ({key}) {told}")
     for key, item in evidence.items():
-        told = _chart_agrees_with_itself(item.get("finding") or {})
+        finding = item.get("finding") or {}
+        if states and (finding.get("details") or {}).get("weeks") and key not in done:
+            wrong.append(f"the {finding['quantity']} chart of {finding['signal']} ({key}) has no days in the bundle")
+        told = _chart_agrees_with_itself(finding)
         if told is not None:
             wrong.append(f"the {item['finding']['quantity']} chart ({key}) {told}")
     return equal, wrong

@@ -204,6 +204,10 @@ TAMPERINGS = {
         lambda f, i: forged(f, i, reseal=True, quantity="ewma", forge=quieter_week),
         "at point 5, computed again",
     ),
+    "the days of a control chart withheld, even the seal stolen": (
+        lambda f, i: resealed(change_json(f, "recompute/states.json", lambda s: s["charts"].clear()), instance=i),
+        "has no days in the bundle",
+    ),
     "errors taken out of an e-process": (
         lambda f, i: forged(f, i, reseal=True, quantity="e_detector", forge=fewer_errors),
         "has other cases than its outcomes",
