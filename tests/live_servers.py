@@ -101,7 +101,7 @@ class Servers:
 
     def python(self, code):
         answer = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
+            [sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=300,
             check=False,
         )  # fmt: skip
         assert answer.returncode == 0, answer.stderr[-2000:]

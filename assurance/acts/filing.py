@@ -54,7 +54,7 @@ def _source(submission: Submission, request: Asking, by: Actor) -> dict[str, Any
         seen = FindingRecord.objects.filter(deployment__in=submission.deployments.all()) | FindingRecord.objects.filter(
             version=submission.version
         )
-        found = seen.filter(digest__startswith=digest).orderby_of("-pk").first()
+        found = seen.filter(digest__startswith=digest).order_by("-pk").first()
         if found is None or len(digest) < 8:
             raise InvalidInput("unknown_finding", f"no Finding of this submission has the evidence id {digest!r}")
         return {"finding": found}
