@@ -1,12 +1,12 @@
 """The monitoring app's HTTP interface: predictions and labels in, findings out."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.db.models import Count
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Field, Query, Router, Schema
 from ninja.responses import Status
@@ -15,16 +15,18 @@ from accounts.api_auth import AUTH, caller
 from accounts.models import ApiToken
 from accounts.permissions import Action
 from assurance.evidence.errors import InvalidInput
+from assurance.evidence.moments import in_utc
 from assurance.models import Deployment, FindingRecord
 from monitoring.intake.formats import MOST_JSON_BYTES, encoding_of
 from monitoring.intake.unpack import unpacked
 from monitoring.models import PredictionBatch
-from monitoring.services import rejects
+from monitoring.services import rejects, window_reports
 from monitoring.services.fhir_door import accept_bundle, outcome_as_fhir
 from monitoring.services.labels import accept_label_stream
 from monitoring.services.receiving import receive_batch
 from monitoring.services.spool import Limited
 from monitoring.tasks import start_windows
+from monitoring.views.window_report import report_answer
 
 router = Router(tags=["monitoring"], auth=AUTH)
 
@@ -172,10 +174,58 @@ def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFi
                 raise InvalidInput("bad_filter", f"{name} holds a NUL character: give text")
             rows = rows.filter(**{name: value})
     if filters.start:
-        rows = rows.filter(window_end__gt=_utc(filters.start))
+        rows = rows.filter(window_end__gt=in_utc(filters.start))
     if filters.end:
-        rows = rows.filter(window_start__lt=_utc(filters.end))
+        rows = rows.filter(window_start__lt=in_utc(filters.end))
     return list(rows[:5000])
+
+
+class ReportOut(Schema):
+    """``status`` is none, queued, running, failed or made; ``opinions`` say, signal by signal, what differs and why."""
+
+    status: str
+    step: str = ""
+    reason: str = ""
+    tool: str = ""
+    made_at: datetime | None = None
+    stale: bool = False
+    opinions: list[dict[str, Any]] = []
+
+
+REPORT = "/deployments/{deployment_id}/windows/{start}/{end}/evidently"
+
+
+@router.post(REPORT, response={202: ReportOut})
+def ask_report(request: HttpRequest, deployment_id: UUID, start: date, end: date) -> Status:
+    """Ask for Evidently's HTML report of a computed window (first day, first day after it). It is made in a job."""
+    deployment = deployment_for(request, deployment_id, Action.SEE_CASES)
+    by = caller(request, Action.SEE_CASES, deployment)
+    job = window_reports.ask_window_report(deployment, start=start, end=end, by=by)
+    return Status(202, {"status": job.status, "step": job.step})
+
+
+@router.get(REPORT, response=ReportOut)
+def report(request: HttpRequest, deployment_id: UUID, start: date, end: date) -> dict[str, Any]:
+    """How far the report is and, once made, each signal's verdict there beside ours, with why they differ."""
+    deployment = deployment_for(request, deployment_id, Action.SEE_CASES)
+    made = window_reports.latest_report(deployment, start=start, end=end)
+    job = window_reports.report_job(deployment, start=start, end=end)
+    if job is not None and (made is None or job.status in ("queued", "running")):
+        return {"status": job.status, "step": job.step, "reason": job.reason}
+    if made is None:
+        return {"status": "none"}
+    return {"status": "made", "tool": made.tool, "made_at": made.made_at, "stale": window_reports.is_stale(made),
+            "opinions": made.opinions}  # fmt: skip
+
+
+@router.get(REPORT + ".html", response={200: str})
+def report_html(request: HttpRequest, deployment_id: UUID, start: date, end: date) -> HttpResponse:
+    """The report itself, a page to keep as a file."""
+    deployment = deployment_for(request, deployment_id, Action.SEE_CASES)
+    made = window_reports.latest_report(deployment, start=start, end=end)
+    if made is None:
+        raise Http404("no report of this window has been made: POST asks for one")
+    return report_answer(deployment, made, download=True)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -27,12 +27,7 @@ def read_series(path: Path, *, column: str | None = None) -> NDArray[np.float64]
     InvalidInput
         ``no_file``, ``unreadable``, ``unknown_column``, ``not_numeric``, ``missing_values``.
     """
-    if not path.is_file():
-        raise InvalidInput("no_file", f"{path} is not there: give an existing file")
-    try:
-        table = _table(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidInput("unreadable", f"{path} could not be read: {str(error).splitlines()[0]}") from error
+    table = _read(path)
     names = list(table)
     if column is None:
         column = names[0] if len(names) == 1 else "value"
@@ -49,6 +44,27 @@ def read_series(path: Path, *, column: str | None = None) -> NDArray[np.float64]
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.int8())
     return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def read_days(path: Path, *, column: str) -> list[str]:
+    """The days of a series as ISO text; ``unknown_column`` and ``missing_values`` as :func:`read_series`."""
+    table = _read(path)
+    if column not in table:
+        raise InvalidInput(
+            "unknown_column", f"column {column!r} is not in {path}: it has {', '.join(list(table)[:20])}"
+        )
+    if table[column].null_count:
+        raise InvalidInput("missing_values", f"column {column!r} has empty rows: every point needs its day")
+    return [str(value)[:10] for value in table[column].to_pylist()]
+
+
+def _read(path: Path) -> dict[str, pa.Array]:
+    if not path.is_file():
+        raise InvalidInput("no_file", f"{path} is not there: give an existing file")
+    try:
+        return _table(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InvalidInput("unreadable", f"{path} could not be read: {str(error).splitlines()[0]}") from error
 
 
 def _table(path: Path) -> dict[str, pa.Array]:

@@ -1,6 +1,6 @@
 """The queue's door: keys in, services called, nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from celery import shared_task
@@ -9,7 +9,7 @@ from django.db import transaction
 from assurance.jobs import Cancelled, job_task, report_progress, start_job
 from assurance.models import Deployment, Job
 from monitoring.models import PredictionBatch
-from monitoring.services import day_states, dicom_door, embeddings, images, receiving, windows
+from monitoring.services import day_states, dicom_door, embeddings, images, receiving, window_reports, windows
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 
@@ -55,6 +55,15 @@ def compute_windows(job: Job, *, deployment_id: str) -> None:
     deployment = Deployment.objects.select_related("version__model", "organisation").get(pk=deployment_id)
     windows.compute_due(
         deployment, today=datetime.now(UTC).date(),
+        progress=lambda done, of, step: report_progress(job, done=done, of=of, step=step),
+    )  # fmt: skip
+
+
+@job_task(window_reports.MAKE)
+def make_window_report(job: Job, *, deployment_id: str, start: str, end: str) -> None:
+    deployment = Deployment.objects.select_related("version__model", "organisation").get(pk=deployment_id)
+    window_reports.make_window_report(
+        deployment, start=date.fromisoformat(start), end=date.fromisoformat(end),
         progress=lambda done, of, step: report_progress(job, done=done, of=of, step=step),
     )  # fmt: skip
 

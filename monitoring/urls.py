@@ -1,6 +1,7 @@
 from django.urls import path
 
-from monitoring.views import alarms, batches, deployment, dicomweb, fleet, saved_views, schema, window
+from monitoring.views import alarms, batches, deployment, dicomweb, exemplars, fleet, saved_views, schema, window
+from monitoring.views import window_report as reports
 
 app_name = "monitoring"
 urlpatterns = [
@@ -11,6 +12,9 @@ urlpatterns = [
     path("weekly-summary", saved_views.weekly, name="weekly"),
     path("deployments/<slug:slug>", deployment.deployment, name="deployment"),
     path("deployments/<slug:slug>/window", window.window, name="window"),
+    path("deployments/<slug:slug>/window/exemplars", exemplars.exemplars, name="exemplars"),
+    path("deployments/<slug:slug>/window/report", reports.window_report, name="window_report"),
+    path("deployments/<slug:slug>/window/reports/<int:report_id>", reports.report_page, name="report_page"),
     path("deployments/<slug:slug>/strip.csv", deployment.strip_csv, name="strip_csv"),
     path("deployments/<slug:slug>/chart.csv", window.chart_csv, name="chart_csv"),
     path("deployments/<slug:slug>/deliveries", batches.batch_list, name="batch_list"),

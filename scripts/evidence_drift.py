@@ -22,19 +22,20 @@ from scripts.evidence_drift_cells import Cell
 CACHE = Path.home() / ".cache" / "vigil" / "evidence-drift"
 
 
-def jobs(windows: int) -> Iterator[tuple[Cell, str, Callable[[Cell], dict[str, Any]]]]:
-    """Every cell with the digest of the code it depends on and the function that measures it."""
-    for cell in ours.planned(windows):
-        yield cell, ours.code_digest(cell), ours.measured
-    for cell in theirs.planned(windows):
-        yield cell, theirs.VERSION, theirs.measured
+def jobs(rounds: int) -> Iterator[tuple[Cell, str, Callable[[Cell], dict[str, Any]]]]:
+    """Every cell with the digest of the code it depends on and the function that measures it, round after round."""
+    for chunk in range(rounds):
+        for cell in ours.planned(chunk):
+            yield cell, ours.code_digest(cell), ours.measured
+        for cell in theirs.planned(chunk):
+            yield cell, theirs.VERSION, theirs.measured
 
 
-def measure(cache: Path, windows: int, only: str) -> None:
+def measure(cache: Path, rounds: int, only: str) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    for cell, digest, count in jobs(windows):
+    for cell, digest, count in jobs(rounds):
         path = cache / f"{cell.name}.json"
-        if only not in cell.name or (path.exists() and json.loads(path.read_text())["code"] == digest):
+        if not cell.name.startswith(only) or (path.exists() and json.loads(path.read_text())["code"] == digest):
             continue
         start = time.process_time()
         row = count(cell) | {"code": digest, "cpu_seconds": round(time.process_time() - start, 1)}
@@ -48,11 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "write"))
     parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--windows", type=int, default=2000, help="windows of a false-alarm cell")
-    parser.add_argument("--only", default="", help="cells whose name holds this text")
+    parser.add_argument("--rounds", type=int, default=8, help="a round has 250 windows for each false-alarm cell")
+    parser.add_argument("--only", default="", help="cells whose name begins so")
     chosen = parser.parse_args()
     if chosen.what == "measure":
-        measure(chosen.cache, chosen.windows, chosen.only)
+        measure(chosen.cache, chosen.rounds, chosen.only)
         return
     from scripts.evidence_drift_page import write
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from scripts.evidence_drift_cells import Cell, windows_of
+from scripts.evidence_drift_cells import CHUNK, Cell, windows_of
 from scripts.evidence_simulations import REFERENCE_SIZE, SHIFTS, SIZES
 
 VERSION = version("evidently")
@@ -24,19 +24,19 @@ NUMERIC = ("default_1000", "default_2000", "wasserstein", "ks", "psi", "jensensh
            "ed", "hellinger")  # fmt: skip
 CATEGORICAL = ("default_1000", "default_2000", "chisquare", "g_test", "hellinger", "TVD")
 EMBEDDING = ("model", "distance", "ratio", "mmd")
-FEWER = {"TVD": 100, "mmd": 40, "model": 200}  # they take a second and more for a window
+FEWER = {"TVD": 10, "mmd": 5, "model": 25}  # windows of a round: they take up to seconds each
 
 
-def planned(windows: int) -> Iterator[Cell]:
+def planned(chunk: int) -> Iterator[Cell]:
     methods = {"numeric": NUMERIC, "categorical": CATEGORICAL, "embedding": EMBEDDING}
     for kind, keys in methods.items():
         for key, size in itertools.product(keys, SIZES):
-            if not (key in ("mmd", "TVD") and size == 1000):
-                yield Cell("evidently_false_alarms", key, kind, size, min(windows, FEWER.get(key, windows)))
+            if not (key in FEWER and size == 1000):
+                yield Cell("evidently_false_alarms", key, kind, size, FEWER.get(key, CHUNK), chunk=chunk)
     for kind, keys in methods.items():
         for key, shift in itertools.product(keys, SHIFTS):
             if key not in FEWER:
-                yield Cell("evidently_power", key, kind, 300, windows // 5, shift)
+                yield Cell("evidently_power", key, kind, 300, 50, shift, chunk=chunk)
 
 
 def measured(cell: Cell) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 SIZES = (30, 100, 300, 1000)
 SHIFTS = (0.1, 0.2, 0.3, 0.5, 0.8)
-REFERENCE_SIZE = {"numeric": 2000, "categorical": 2000, "embedding": 400, "scores": 2000}
+REFERENCE_SIZE = {"numeric": 2000, "categorical": 2000, "embedding": 400, "scores": 2000, "heavy": 300, "tied": 300}
 LEVELS = np.array(["AP", "PA", "LAT", "OBL"])
 SHARES = np.array([0.5, 0.3, 0.15, 0.05])
 WIDTH = 8
@@ -21,14 +21,20 @@ def simulated(
 ) -> NDArray[Any]:
     """``shift`` 0 is the law of the reference. ``change`` "spread" makes the sd 1 + ``shift`` times as large instead.
 
-    numeric: gamma(2), moved by ``shift`` of its sd. categorical: four levels by cutting a normal variable that moves by
-    ``shift`` sd. embedding: 8 correlated normal coordinates, moved by ``shift`` sd (Mahalanobis) along one axis.
-    scores: softmax of three normal logits, the first moved by ``shift`` sd.
+    heavy: the exponential of twice a normal variable; tied: six in ten are 0, the others exponential in steps
+    of 0.1 (both without shift: they are there for false alarms). numeric: gamma(2), moved by ``shift`` of its
+    sd. categorical: four levels by cutting a normal variable that moves by ``shift`` sd. embedding: 8
+    correlated normal coordinates, moved by ``shift`` sd (Mahalanobis) along one axis. scores: softmax of three
+    normal logits, the first moved by ``shift`` sd.
     """
     wider = 1 + shift if change == "spread" else 1.0
     shift = 0.0 if change == "spread" else shift
     if kind == "numeric":
         return np.asarray(2.0 + wider * (rng.gamma(2.0, size=size) - 2.0) + shift * np.sqrt(2.0))
+    if kind == "heavy":
+        return np.asarray(np.exp(2 * rng.normal(size=size)))
+    if kind == "tied":
+        return np.asarray(np.where(rng.random(size) < 0.6, 0.0, np.round(rng.exponential(size=size), 1)))
     if kind == "categorical":
         cuts = np.array([0.0, 0.8416, 1.6449])  # normal quantiles of 0.5, 0.8, 0.95
         return LEVELS[np.searchsorted(cuts, rng.normal(shift, 1, size=size))]

@@ -10,8 +10,9 @@ from scipy import stats
 from assurance.evidence.finding import Finding, NullLaw
 from monitoring.drift import thresholds
 from monitoring.drift.comparison import judged, not_comparable
-from monitoring.drift.cramer_von_mises import pooled_gaps
+from monitoring.drift.cramer_von_mises import has_heavy_ties, pooled_gaps
 from monitoring.drift.distribution import distribution
+from monitoring.drift.sample_paths import pooled_law
 
 QUANTILES = {"0.5": 0.7742, "0.95": 2.4922, "0.99": 3.8784, "0.999": 5.9671}  # of the limit law
 FARTHEST = 8.0
@@ -23,8 +24,9 @@ def anderson_darling(
 ) -> Finding:  # fmt: skip
     """√∫(F − G)²/(H(1 − H))dH, H the pooled distribution. A² = nm/(n + m)·∫… follows the limit law (Pettitt 1976).
 
-    ``reference`` (n,) and ``current`` (m,) are rows of numbers or numeric states; NaN counts as missing. ``seed`` is
-    not used.
+    ``reference`` (n,) and ``current`` (m,) are rows of numbers or numeric states; NaN counts as missing. Where one
+    value holds over 1 % of the cases the limit does not hold, and the law is drawn by ``seed`` instead: samples of
+    these sizes from the pooled cases.
     """
     first, second = distribution(reference, name="reference"), distribution(current, name="current")
     refused = not_comparable("anderson_darling", first, second, row=thresholds.ANDERSON_DARLING)
@@ -34,6 +36,13 @@ def anderson_darling(
     inner = pooled < 1 - 1e-12
     square = float((np.square(gaps) / (pooled * (1 - pooled) + ~inner) * shares)[inner].sum())
     total = first.n * second.n / (first.n + second.n)
+    if has_heavy_ties(first, second):
+        law = pooled_law(float(np.sqrt(square)), first, second, weighted=True, seed=seed)
+        return judged(
+            "anderson_darling", float(np.sqrt(square)), reference=first, current=second, null=law,
+            row=thresholds.ANDERSON_DARLING, alpha_watch=alpha_watch, alpha_act=alpha_act, seed=seed,
+            details={"a_squared": total * square},
+        )  # fmt: skip
     quantiles = {level: float(np.sqrt(limit / total)) for level, limit in QUANTILES.items()}
     null = NullLaw("Anderson–Darling limit", quantiles, chance_beyond(total * square))
     return judged(

@@ -41,7 +41,8 @@ DETECTORS = Catalogue(
                            "Mahalanobis 1936; Ledoit & Wolf 2004", ("embedding",)),
     knn_ood=_entry("Share without near neighbours", "knn_ood", "Ramaswamy, Rastogi & Shim 2000; Sun et al. 2022",
                    ("embedding",)),
-    frechet=_entry("Fréchet distance", "frechet", "Dowson & Landau 1982; Heusel et al. 2017", ("embedding",)),
+    frechet=_entry("Fréchet distance", "frechet", "Dowson & Landau 1982; Heusel et al. 2017", ("embedding",),
+                   ("moments",)),
     bbsd=_entry("Black-box shift detection", "bbsd", "Lipton, Wang & Smola 2018", ("scores",)),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from assurance.evidence.errors import InvalidInput, NotComputable
 from assurance.evidence.finding import Finding, Method, State
 from monitoring.drift.comparison import VERSION
 from monitoring.drift.distribution import Distribution, joint_digest
-from monitoring.drift.null_laws import bridge_distances
+from monitoring.drift.sample_paths import distances_without_drift
 
 CLIP = 10.0
 
@@ -71,8 +71,8 @@ def concordance(statistics: Mapping[str, Statistic], *, m: int, seed: int | None
 def reference_spread(reference: Distribution, *, m: int, seed: int) -> tuple[float, float]:
     """Mean and sd of W1/σ when a window of m cases comes from the same source as the reference.
 
-    From the bridges of its null law, so both sizes count. Windows have the watched window's own size: taking more would
+    Drawn as its null law is, so both sizes count. Windows have the watched window's own size: taking more would
     understate the noise.
     """
-    draws = bridge_distances(reference, seed=seed) * np.sqrt(1 / reference.n + 1 / m)
+    draws = distances_without_drift(reference, reference.n, m, seed=seed) / (reference.sd or 1.0)
     return float(draws.mean()), float(draws.std())

@@ -12,7 +12,9 @@ from assurance.evidence.finding import Finding, NullLaw
 from monitoring.drift import thresholds
 from monitoring.drift.comparison import judged, not_comparable
 from monitoring.drift.distribution import Distribution, distribution
+from monitoring.drift.sample_paths import pooled_law
 
+HEAVY = 0.01
 QUANTILES = {"0.5": 0.1188, "0.95": 0.4614, "0.99": 0.7435, "0.999": 1.1679}  # of the limit law
 
 
@@ -22,8 +24,9 @@ def cramer_von_mises(
 ) -> Finding:  # fmt: skip
     """√∫(F − G)²dH, H the pooled distribution; 0..1. T = nm/(n + m)·∫(F − G)²dH follows the limit law (Anderson 1962).
 
-    ``reference`` (n,) and ``current`` (m,) are rows of numbers or numeric states; NaN counts as missing. ``seed`` is
-    not used.
+    ``reference`` (n,) and ``current`` (m,) are rows of numbers or numeric states; NaN counts as missing. Where one
+    value holds over 1 % of the cases the limit does not hold, and the law is drawn by ``seed`` instead: samples of
+    these sizes from the pooled cases.
     """
     first, second = distribution(reference, name="reference"), distribution(current, name="current")
     refused = not_comparable("cramer_von_mises", first, second, row=thresholds.CRAMER_VON_MISES)
@@ -38,6 +41,13 @@ def cramer_von_mises(
     mean = (1 + 1 / whole) / 6
     variance = (whole + 1) * (4 * n * m * whole - 3 * (n * n + m * m) - 2 * n * m) / (45 * whole**2 * 4 * n * m)
     scaled = 1 / 6 + (total * square - mean) / np.sqrt(45 * variance)
+    if has_heavy_ties(first, second):
+        law = pooled_law(float(np.sqrt(square)), first, second, weighted=False, seed=seed)
+        return judged(
+            "cramer_von_mises", float(np.sqrt(square)), reference=first, current=second, null=law,
+            row=thresholds.CRAMER_VON_MISES, alpha_watch=alpha_watch, alpha_act=alpha_act, seed=seed,
+            details={"t": float(total * square)},
+        )  # fmt: skip
     quantiles = {
         level: float(np.sqrt(max(0.0, ((limit - 1 / 6) * np.sqrt(45 * variance) + mean) / total)))
         for level, limit in QUANTILES.items()
@@ -48,6 +58,11 @@ def cramer_von_mises(
         row=thresholds.CRAMER_VON_MISES, alpha_watch=alpha_watch, alpha_act=alpha_act,
         details={"t": float(total * square)},
     )  # fmt: skip
+
+
+def has_heavy_ties(first: Distribution, second: Distribution) -> bool:
+    """True when a single value holds more than 1 % of the cases of a side."""
+    return any(float(side.masses.max()) > max(1.5, HEAVY * side.n) for side in (first, second))
 
 
 def pooled_gaps(

@@ -10,7 +10,7 @@ from assurance.evidence.finding import Finding
 from monitoring.drift import thresholds
 from monitoring.drift.comparison import judged, not_comparable
 from monitoring.drift.distribution import Distribution, distribution
-from monitoring.drift.null_laws import energy_bridge
+from monitoring.drift.sample_paths import energy_law
 
 
 def energy(
@@ -20,15 +20,15 @@ def energy(
     """√(2∫(F − G)²dx/σ), σ the reference's population sd: the energy distance after dividing the values by σ.
 
     Without the division it would change with the unit of the signal. ``reference`` (n,) and ``current`` (m,) are rows
-    of numbers or numeric states; NaN counts as missing. The null law is the Brownian-bridge limit for this reference,
-    10,000 draws by ``seed`` (Székely & Rizzo 2013, Journal of Statistical Planning and Inference 143:1249).
+    of numbers or numeric states; NaN counts as missing. The null law is drawn by ``seed``: 10,000 pairs of samples of
+    these sizes from the pooled cases (Székely & Rizzo 2013, Journal of Statistical Planning and Inference 143:1249).
     """
     first, second = distribution(reference, name="reference"), distribution(current, name="current")
     refused = not_comparable("energy", first, second, row=thresholds.ENERGY, seed=seed)
     if refused:
         return refused
     value = float(np.sqrt(2 * squared_gap(first, second) / first.sd))
-    null = energy_bridge(value, reference=first, n=first.n, m=second.n, seed=seed)
+    null = energy_law(value, first, second, seed=seed)
     return judged(
         "energy", value, reference=first, current=second, null=null, row=thresholds.ENERGY, alpha_watch=alpha_watch,
         alpha_act=alpha_act, seed=seed, details={"reference_sd": first.sd},

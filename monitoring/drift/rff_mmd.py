@@ -59,7 +59,8 @@ def rff_mmd(
     ----------
     Gretton et al. (2012), JMLR 13:723. Rahimi & Recht (2007), NeurIPS.
     """
-    if _are_states(reference) or _are_states(current):
+    of_states = _are_states(reference) or _are_states(current)
+    if of_states:
         blocks, counts, sides, digest, parameters = _of_states(reference, current)
         missing = sum(part.missing for part in _listed(current))
     else:
@@ -99,9 +100,10 @@ def rff_mmd(
     null = drawn_law(drawn, squared, f"{permutations} deals of {sides.size} blocks")
     spread = _witness_sd(blocks, counts, sides)
     effect = max(0.0, squared) / spread if spread > 0 else 0.0
-    row = _row(null.quantiles, spread, units)
+    sizes = (n, m) if of_states else units  # minimum sizes are said in cases, or in patients where these are known
+    row = _row(null.quantiles, spread, sizes)
     state, reason, minimum = verdict(
-        effect=effect, p_value=float(null.p_value or 1.0), n=units[0], m=units[1], row=row, alpha_watch=alpha_watch,
+        effect=effect, p_value=float(null.p_value or 1.0), n=sizes[0], m=sizes[1], row=row, alpha_watch=alpha_watch,
         alpha_act=alpha_act,
     )  # fmt: skip
     shown = {level: math.sqrt(max(0.0, value)) for level, value in null.quantiles.items()}

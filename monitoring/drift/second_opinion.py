@@ -116,6 +116,12 @@ def _plain(values: ArrayLike, levels: bool) -> Any:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
+def installed_version() -> str:
+    from importlib.metadata import version
+
+    return version("evidently")
+
+
 def disagreement(state: str, opinion: Opinion) -> str:
     """Why the two verdicts differ, in words; empty when they agree."""
     moved = state in ("watch", "act")

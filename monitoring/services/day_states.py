@@ -14,7 +14,8 @@ from assurance.models import Deployment
 from monitoring.columns import copy_out_batches
 from monitoring.drift.state import state_from_bytes, to_bytes
 from monitoring.intake.rows import CheckedRows
-from monitoring.models import ChunkStates, DayState, PredictionBatch, Signal
+from monitoring.models import ChunkStates, DayState, PredictionBatch, ReferenceSet, Signal
+from monitoring.services import embedding_days
 from monitoring.services.states import OTHER, Key, Place, from_bytes, state_of, states_of_columns, to_packed
 
 __all__ = ["OTHER", "keep_states", "raw_columns", "state_of", "states_of", "summarise_batch"]
@@ -62,6 +63,8 @@ def summarise_batch(batch_id: UUID) -> int:
     anew = _counted_again(batch, reopened, version_id) if reopened else {}
     _into_days(batch, added, version_id=version_id)
     _into_days(batch, anew, version_id=version_id, replaced=reopened)
+    in_force = ReferenceSet.objects.filter(deployment=batch.deployment, version=version_id, replaced_at=None).first()
+    embedding_days.add_batch(batch, in_force, version_id=version_id, reopened=reopened)
     batch.summarised_at = timezone.now()
     batch.save(update_fields=("summarised_at",))
     batch.chunk_states.all().delete()

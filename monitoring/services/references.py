@@ -10,6 +10,7 @@ from assurance.models import Deployment
 from monitoring.drift.state import to_bytes
 from monitoring.models import PredictionBatch, ReferenceSet, ReferenceState
 from monitoring.services.day_states import states_of
+from monitoring.services.embedding_days import keep_reference
 from records.actor import Actor
 from records.services import record_event
 
@@ -46,9 +47,11 @@ def freeze_reference(deployment: Deployment, *, name: str, description: str, by:
             for signal, (content, state) in contents.items()
         ]
     )
+    embedded = keep_reference(reference, batches=batches)
     record_event(
         action="reference.freeze", subject=reference, by=by, reason=description,
-        new={"n_cases": reference.n_cases, "sha256": reference.sha256, "signals": sorted(contents)},
+        new={"n_cases": reference.n_cases, "sha256": reference.sha256, "signals": sorted(contents),
+             "embeddings": embedded.n if embedded else 0},
     )  # fmt: skip
     return reference
 

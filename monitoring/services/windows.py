@@ -14,9 +14,10 @@ from assurance.models import Deployment, FindingRecord
 from assurance.services.findings import store_finding
 from monitoring.drift.state import state_from_bytes
 from monitoring.drift.update_markers import Marker
-from monitoring.models import DayState, Label, MonitoringPlan, ReferenceSet, WindowRun
+from monitoring.models import DayState, EmbeddingDay, Label, MonitoringPlan, ReferenceSet, WindowRun
 from monitoring.plan import Plan, read_plan
 from monitoring.services.alarms import raise_alarms
+from monitoring.services.embedding_days import blocks_between, fill_days, reference_blocks
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 from monitoring.windows import inputs
@@ -42,10 +43,12 @@ def compute_due(deployment: Deployment, *, today: date, progress: Progress = lam
         raise NotComputable("no_plan", f"{deployment} has no monitoring plan: freeze one first")
     if reference is None:
         raise NotComputable("no_reference", f"{deployment} has no reference set for {deployment.version}: freeze one")
+    content = read_plan(plan.content)
+    if content.embedding:
+        fill_days(deployment, reference)
     due = due_spans(deployment, plan, reference, today=today)
     if not due:
         return 0
-    content = read_plan(plan.content)
     whole = reference_data(deployment, reference, content)
     markers = markers_of(deployment) if content.context else []
     for done, (span, digest) in enumerate(due):
@@ -92,7 +95,8 @@ def reference_data(deployment: Deployment, row: ReferenceSet, content: Plan) -> 
     """What every window of a plan is compared with, read once."""
     states = {one.signal: state_from_bytes(bytes(one.content)) for one in row.states.all()}
     cases = cases_of(deployment, None) if _needs_cases(content) else None
-    return Reference(row, states, cases, inputs.labelled(deployment, None, quantity="label"))
+    blocks = reference_blocks(row) if content.embedding else []
+    return Reference(row, states, cases, inputs.labelled(deployment, None, quantity="label"), blocks)
 
 
 def _needs_cases(content: Plan) -> bool:
@@ -114,6 +118,7 @@ def _found(
     found = window_findings(
         deployment, span, window, plan=content, reference=reference, markers=markers,
         cases=cases_of(deployment, span) if _needs_cases(content) else None, counts=inputs.counts(deployment, span),
+        blocks=blocks_between(reference.row, span.start, span.end)[0] if reference.blocks else {},
     )  # fmt: skip
     return found + [("performance", finding) for finding in _performance(deployment, content, span, place)]
 
@@ -157,7 +162,12 @@ def performance_span(content: Plan, span: Span) -> Span:
 def _settle(
     deployment: Deployment, plan: MonitoringPlan, span: Span, digest: str, day_states: list[int], cases: int
 ) -> None:
-    DayState.objects.filter(pk__in=day_states, used_at=None).update(used_at=timezone.now())
+    now = timezone.now()
+    DayState.objects.filter(pk__in=day_states, used_at=None).update(used_at=now)
+    EmbeddingDay.objects.filter(
+        deployment=deployment, version=deployment.version, current=True, used_at=None, day__gte=span.start,
+        day__lt=span.end,
+    ).update(used_at=now)  # fmt: skip
     run, fresh = WindowRun.objects.get_or_create(
         deployment=deployment, version=deployment.version, plan=plan, start=span.start,
         defaults={"end": span.end, "input_sha256": digest, "n_cases": cases},

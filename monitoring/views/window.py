@@ -43,6 +43,8 @@ def window(request: HttpRequest, slug: str) -> HttpResponse:
         "drivers": _drivers(rows, signal),
         "cases_visible": may_see_cases(request.user, subject),
         "ranked": _ranked(subject, end) if end and not stratum else [],
+        "index": _index(subject, end) if end and not stratum else None,
+        "has_exemplars": signal and (not stratum or (stratum.startswith("site=") and ";" not in stratum)),
         "told": next((told for row in here if (told := (row.content.get("details") or {}).get("words"))), ""),
     }  # fmt: skip
     if here:
@@ -110,6 +112,18 @@ def _ranked(subject: Deployment, end: datetime) -> list[tuple[str, float]]:
     told = charts.told_beside(subject, end=end, quantities=["drivers"]).get("drivers") or {}
     listed = (told.get("details") or {}).get("drivers") or []
     return [(capital(signal_name(one["feature"])), one["share"]) for one in listed[:MOST_DRIVERS]]
+
+
+def _index(subject: Deployment, end: datetime) -> dict[str, Any] | None:
+    """The concordance index of the window and the terms that make most of it; None where the plan asked for none."""
+    told = charts.told_beside(subject, end=end, quantities=["concordance"]).get("concordance")
+    if not told or told.get("value") is None:
+        return None
+    details = told.get("details") or {}
+    terms, shares = details.get("terms") or {}, details.get("shares") or {}
+    ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_DRIVERS]
+    rows = [(capital(signal_name(name)), terms[name]["domain"], terms[name]["z"], shares[name]) for name in ranked]
+    return {"value": told["value"], "terms": rows}
 
 
 def _picture(subject: Deployment, signal: str, stratum: str, row: FindingRecord) -> Any:

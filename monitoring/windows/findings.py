@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +22,9 @@ from monitoring.windows.cases import Cases
 from monitoring.windows.compare import drift_findings
 from monitoring.windows.family_control import controlled
 from monitoring.windows.inputs import WindowInput
+from monitoring.windows.provisional import provisional_findings
 from monitoring.windows.strata import stratum_findings
-from monitoring.windows.vectors import vector_findings
+from monitoring.windows.vectors import EMBEDDING, Block, vector_findings
 
 Placed = tuple[str, Finding]  # family, Finding
 
@@ -36,6 +37,7 @@ class Reference:
     states: Mapping[str, Any]
     cases: Cases | None
     labels: pa.Table
+    blocks: Sequence[Block] = ()  # states of its embeddings by day; none where it has no embeddings
 
     @property
     def name(self) -> str:
@@ -45,10 +47,12 @@ class Reference:
 def window_findings(
     deployment: Deployment, span: Span, window: WindowInput, *, plan: Plan, reference: Reference, cases: Cases | None,
     counts: Mapping[str, tuple[int, int | None]], markers: list[Marker],
+    blocks: Mapping[str, Sequence[Block]],
 ) -> list[Placed]:  # fmt: skip
     """(family, Finding) of the whole, of each site and of the plan's strata, without performance.
 
-    ``cases`` are the window's rows; without them only what states tell is computed.
+    ``cases`` are the window's rows; without them only what states tell is computed. ``blocks`` are the states of the
+    window's embeddings, a block for each day and site, by stratum.
     """
     families = dict(deployment.signals.values_list("name", "family"))
     place: dict[str, Any] = {"window": span.window, "model_version": str(deployment.version)}
@@ -71,7 +75,9 @@ def window_findings(
         if here is not None and reference.cases is not None:
             vectors = [
                 (family, replace(one, signal=signal, **(placed | {"n_patients": one.n_patients or patients})))
-                for family, signal, one in vector_findings(reference.cases, here, plan=plan)
+                for family, signal, one in vector_findings(
+                    reference.cases, here, plan=plan, blocks=(reference.blocks, blocks.get(stratum, ()))
+                )
             ]
         own = [(families.get(one.signal, "output"), one) for one in compared] + vectors
         if here is not None and reference.cases is not None:
@@ -81,6 +87,10 @@ def window_findings(
     if cases is not None and reference.cases is not None:
         found += _strata(reference, cases, families, plan, place)
     found += [("input", update_finding(one, window, place)) for one in markers if span.start <= one.day < span.end]
+    found += [
+        ("input" if one.signal == EMBEDDING else families.get(one.signal, "output"), one)
+        for one in provisional_findings(deployment, span, markers=markers, reference=reference.row, plan=plan)
+    ]
     return found
 
 

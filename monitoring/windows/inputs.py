@@ -49,6 +49,14 @@ def input_digest(deployment: Deployment, span: Span, *extra: str) -> str:
         )
         states = cursor.fetchone()[0]
         cursor.execute(
+            """SELECT coalesce(string_agg(concat_ws(':', d.id, d.revision, d.n), ',' ORDER BY d.id), '')
+            FROM monitoring_embeddingday d JOIN monitoring_referenceset r ON r.id = d.reference_id
+            WHERE d.deployment_id = %s AND d.version_id = %s AND d.day >= %s AND d.day < %s AND d.current
+                AND r.replaced_at IS NULL""",
+            [deployment.pk, deployment.version_id, span.start, span.end],
+        )
+        states += "/" + cursor.fetchone()[0]
+        cursor.execute(
             """SELECT count(*), coalesce(sum(hashtextextended(l."case" || l.quantity || l.value, 0)), 0)
             FROM monitoring_prediction p JOIN monitoring_label l USING (deployment_id, "case")
             WHERE p.deployment_id = %s AND p.version_id = %s AND p.study_time >= %s AND p.study_time < %s""",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,17 +12,34 @@ from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import Finding, Method, State
 from monitoring.drift.catalogue import DETECTORS
 from monitoring.drift.distribution import joint_digest
+from monitoring.drift.embedding import EmbeddingState
+from monitoring.drift.moments import MomentState
+from monitoring.drift.vectors import FEWEST_PATIENTS
 from monitoring.plan import Plan
 from monitoring.windows.cases import Cases
 
 EMBEDDING, SCORES = "embedding", "class scores"
+OF_STATES = {"rff_mmd": 0, "frechet": 1}  # which of a block's two states the method reads
+Block = tuple[EmbeddingState, MomentState]
 MOST_CASES = 20_000  # of each side, thinned evenly: enough for any effect worth acting on
 
 
-def vector_findings(reference: Cases, current: Cases, *, plan: Plan) -> Iterator[tuple[str, str, Finding]]:
-    """(family, signal, Finding) for embeddings and class scores that both sides carry."""
+def vector_findings(
+    reference: Cases, current: Cases, *, plan: Plan, blocks: tuple[Sequence[Block], Sequence[Block]] = ((), ()),
+) -> Iterator[tuple[str, str, Finding]]:  # fmt: skip
+    """(family, signal, Finding) for embeddings and class scores that both sides carry.
+
+    ``blocks`` are the states of both sides' embeddings by day. What states can tell is told by them, whole, when both
+    sides have ten days; for fewer days, and for the other methods, the cases themselves are compared.
+    """
+    enough = min(len(side) for side in blocks) >= FEWEST_PATIENTS
     if current.embeddings is not None:
         for key in plan.embedding:
+            if enough and key in OF_STATES:
+                sides = [[block[OF_STATES[key]] for block in side] for side in blocks]
+                found: Finding = DETECTORS.load(key)(*sides, seed=plan.seed, permutations=plan.permutations)
+                yield "input", EMBEDDING, found
+                continue
             yield "input", EMBEDDING, _compared(key, reference, current, reference.embeddings, current.embeddings, plan)
     names = [name for name in sorted(current.values) if name.startswith("score_") and name in reference.values]
     if len(names) > 1:

@@ -10,6 +10,7 @@ from assurance.evidence.finding import State
 from monitoring.drift.drivers import rank_drivers
 from monitoring.drift.ks import ks
 from monitoring.drift.w1_sd import w1_sd
+from scripts.evidence_drift_hospitals import compared, images_by_hospital, index_of, quiet_rates
 
 
 @pytest.mark.parametrize(("site", "published"), [("nih", 0.429), ("hannover", 0.316)])
@@ -48,3 +49,15 @@ def test_the_drift_between_two_hospitals_is_explained_by_their_images(shared_dat
     assert ranked[0].share > 0.25
     halves = [{name: values[part::2] for name, values in nih.items()} for part in (0, 1)]
     assert all(w1_sd(halves[0][name], halves[1][name]).state is not State.ACT for name in nih)
+
+
+def test_the_evidence_page_finds_and_explains_hannover_and_is_quiet_within_nih(shared_data):
+    """The functions behind docs/evidence/drift_hospitals.md, on a part of the images."""
+    images = images_by_hospital(shared_data, most=130)
+    nih, hannover = images["NIH"], images["Hannover"]
+    found = compared(nih, hannover)
+    assert found["q_noise_sd"].state is State.ACT and found["view"].null.p_value < 1e-4
+    assert "q_noise_sd" in [one.feature for one in rank_drivers(nih, hannover)[:3]]
+    assert index_of(nih, found).value < -3
+    quiet = quiet_rates(nih, splits=20)
+    assert sum(spoke for spoke, _ in quiet.values()) / (20 * len(quiet)) < 0.03

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from assurance.evidence.errors import InvalidInput, Refusal
 from monitoring.sequential.catalogue import SEQUENTIAL
 from monitoring.sequential.result import SequentialResult
-from monitoring.series_files import missing_parameters, read_parameters, read_series
+from monitoring.sequential.seasonal import seasonal_residuals
+from monitoring.series_files import missing_parameters, read_days, read_parameters, read_series
 
 
 class Command(BaseCommand):
@@ -22,6 +24,11 @@ class Command(BaseCommand):
                             help="CSV, Parquet or JSON, or one number per line, in time order")  # fmt: skip
         parser.add_argument("--column", help="the column to read (default: the only one, or 'value')")
         parser.add_argument("--risks-column", help="expected chances, for risk_adjusted_cusum (default: 'risk')")
+        parser.add_argument("--days-column", help="days of the points: chart what weekday, season and memory leave")
+        parser.add_argument(
+            "--season-baseline", type=int, default=104, metavar="N",
+            help="with --days-column: first points that the season is learned from (default: 104)",
+        )  # fmt: skip
         parser.add_argument("--detector", required=True, metavar="KEY", help=f"one of {', '.join(SEQUENTIAL)}")
         parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be given several times")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -44,13 +51,26 @@ def run(options: dict[str, Any]) -> SequentialResult:
     detector = entry.load()
     parameters = read_parameters(options["param"], detector)
     values = read_series(options["values"], column=options["column"])
+    notes: tuple[str, ...] = ()
+    if options.get("days_column"):
+        if entry.facts["values"] != "numbers":
+            raise InvalidInput(
+                "not_numbers", f"{key} reads outcomes of cases: --days-column is for one number per window"
+            )
+        days = read_days(options["values"], column=options["days_column"])
+        season = seasonal_residuals(values, days, baseline=options["season_baseline"])
+        values = season.z
+        notes = (
+            f"residuals after {', '.join(season.terms)}; neighbours correlate by {season.memory:.2f}; in sd of "
+            f"{season.sd:.4g}; the first {options['season_baseline']} points define normal", *season.notes,
+        )  # fmt: skip
     if "risks" in entry.facts["needs"]:
         parameters["risks"] = read_series(options["values"], column=options["risks_column"] or "risk")
     missing = missing_parameters(entry.facts["needs"], parameters)
     if missing:
         raise InvalidInput("parameter_missing", f"{key} needs {missing[0]}: give --param {missing[0]}=VALUE")
     result: SequentialResult = detector(values, **parameters)
-    return result
+    return replace(result, notes=(*result.notes, *notes)) if notes else result
 
 
 def lines(result: SequentialResult) -> list[str]:
