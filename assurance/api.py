@@ -154,6 +154,8 @@ def post_act(request: HttpRequest, submission_id: UUID, act: str, body: Body[dic
     a real-world test, an exit paper, an appeal. An unknown name is refused with those that there are."""
     if act not in ACTS:
         raise InvalidInput("unknown_act", f"act {act!r} is not known: choose from {', '.join(sorted(ACTS))}")
+    if any("\x00" in name + value for name, value in body.items()):
+        raise InvalidInput("not_text", "a field holds the character NUL: give text")
     person = _person(request)
     submission = get_object_or_404(visible_submissions(person), pk=submission_id)
     if _token(request):

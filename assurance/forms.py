@@ -2,13 +2,14 @@
 
 from typing import Any
 
-import yaml
 from django import forms
 
 from accounts.models import Organisation, Site
 from assurance.adapters.catalogue import ADAPTERS
+from assurance.evidence.errors import InvalidInput
 from assurance.models import Model, ModelVersion
 from assurance.models.registry import Task
+from assurance.plain_yaml import read_plain
 from assurance.services.registry import NOT_RUN_HERE
 
 LINES = forms.Textarea(attrs={"rows": 3})
@@ -24,12 +25,12 @@ class Parts(forms.CharField):
     def clean(self, value: Any) -> dict[str, Any]:
         text = super().clean(value)
         try:
-            content = yaml.safe_load(text) if text.strip() else {}
-        except (yaml.YAMLError, RecursionError) as error:
-            raise forms.ValidationError(f"Write it as lines of name: value ({str(error).splitlines()[0]}).") from error
+            content = read_plain(text, what=str(self.label)) if text.strip() else {}
+        except InvalidInput as refusal:
+            raise forms.ValidationError(refusal.message) from refusal
         if not isinstance(content, dict):
             raise forms.ValidationError("Write it as lines of name: value.")
-        return {str(key): item for key, item in content.items()}
+        return content
 
 
 class Lines(forms.CharField):
@@ -94,7 +95,7 @@ class VersionForm(forms.Form):
         fields["base"].queryset = bases
         fields["base"].label_from_instance = str
         run = [(key, f"{entry.title} ({key})") for key, entry in ADAPTERS.items()]
-        fields["adapter_key"].choices = [*run, (NOT_RUN_HERE, "not run on this instance")]
+        fields["adapter_key"].choices = [("", "choose what runs it"), *run, (NOT_RUN_HERE, "not run on this instance")]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

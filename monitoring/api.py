@@ -15,6 +15,7 @@ from accounts.api_auth import AUTH, caller
 from accounts.models import ApiToken
 from accounts.permissions import Action
 from assurance.evidence.errors import InvalidInput
+from assurance.evidence.moments import in_utc
 from assurance.models import Deployment, FindingRecord
 from monitoring.intake.formats import MOST_JSON_BYTES, encoding_of
 from monitoring.intake.unpack import unpacked
@@ -173,9 +174,9 @@ def findings(request: HttpRequest, deployment_id: UUID, filters: Query[FindingFi
                 raise InvalidInput("bad_filter", f"{name} holds a NUL character: give text")
             rows = rows.filter(**{name: value})
     if filters.start:
-        rows = rows.filter(window_end__gt=_utc(filters.start))
+        rows = rows.filter(window_end__gt=in_utc(filters.start))
     if filters.end:
-        rows = rows.filter(window_start__lt=_utc(filters.end))
+        rows = rows.filter(window_start__lt=in_utc(filters.end))
     return list(rows[:5000])
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("deployments/<slug:slug>/window/exemplars", exemplars.exemplars, name="exemplars"),
     path("deployments/<slug:slug>/window/report", reports.window_report, name="window_report"),
     path("deployments/<slug:slug>/window/reports/<int:report_id>", reports.report_page, name="report_page"),
+    path("deployments/<slug:slug>/strip.csv", deployment.strip_csv, name="strip_csv"),
     path("deployments/<slug:slug>/chart.csv", window.chart_csv, name="chart_csv"),
     path("deployments/<slug:slug>/deliveries", batches.batch_list, name="batch_list"),
     path("deployments/<slug:slug>/columns", schema.schema, name="schema"),

@@ -30,7 +30,12 @@ QUANTITY_WORDS = {
     "rff_mmd": "distance of embeddings (MMD)",
     "c2st": "classifier's AUROC between windows",
     "concordance": "concordance index",
+    "labelled_share": "label maturity",
 }
+SPELT = {
+    "snr": "SNR", "cnr": "CNR", "sd": "SD", "kvp": "kVp", "mm2": "mm²", "ml": "mL", "hu": "HU", "p1": "1st percentile",
+    "p50": "median", "p99": "99th percentile",
+}  # fmt: skip
 SHORT_WORDS = {"w1_sd": "W1/σ", "psi": "PSI", "ks": "KS distance", "js": "JS distance", "chi_square": "Cramér's V"}
 BADGES = {
     "estimated_": "estimated, unlabelled",
@@ -51,11 +56,10 @@ def name_of(quantity: str) -> str:
 
 
 def signal_name(signal: str) -> str:
-    """``meta_age`` as "age", ``q_noise_sd`` as "noise sd"."""
+    """``meta_age`` as "age", ``q_noise_sd`` as "noise SD"."""
     for prefix in ("meta_", "q_"):
-        if signal.startswith(prefix):
-            return signal[len(prefix) :].replace("_", " ")
-    return signal.replace("_", " ")
+        signal = signal.removeprefix(prefix)
+    return " ".join(SPELT.get(word, word) for word in signal.split("_"))
 
 
 def capital(text: str) -> str:

@@ -14,6 +14,7 @@ from accounts.models import Person
 from accounts.permissions import Action, require
 from accounts.row_security import seeing
 from assurance.evidence.errors import InvalidInput
+from assurance.evidence.moments import in_utc
 from assurance.models import Deployment, Submission
 from records.actor import Actor
 from reporting.models import Dossier
@@ -68,8 +69,8 @@ def ask_for_dossier(request: HttpRequest, order: DossierIn) -> Status:
     by = caller(request, Action.BUILD_DOSSIER, next(iter(subject.values())))
     made = dossiers.build_dossier(
         **subject,
-        start=order.start,
-        end=order.end,
+        start=in_utc(order.start) if order.start.tzinfo else order.start,
+        end=in_utc(order.end) if order.end.tzinfo else order.end,
         audience=order.audience,
         purpose=order.purpose,
         title=order.title,

@@ -28,7 +28,9 @@ from explainability.faithfulness.report_card import card
 from explainability.services.mapping import graded_map
 
 ROOT = Path(__file__).resolve().parent.parent
-METHODS = ("grad_cam", "integrated_gradients", "smoothgrad", "saliency", "occlusion")
+METHODS = (
+    "grad_cam", "integrated_gradients", "gradient_shap", "smoothgrad", "saliency", "occlusion", "kernel_shap",
+)  # fmt: skip
 
 
 def chosen_cases(folder: Path, n: int) -> list[dict[str, str]]:
@@ -41,6 +43,10 @@ def chosen_cases(folder: Path, n: int) -> list[dict[str, str]]:
     each = [[row for row in rest if row["site"] == site] for site in sites]
     mixed = [row for group in zip(*each, strict=False) for row in group]
     return (masked + mixed)[:n]
+
+
+def read(path: Path) -> Any:
+    return np.asarray(Image.open(path).convert("L"))
 
 
 def main() -> None:
@@ -66,13 +72,18 @@ def main() -> None:
         contents: list[Any] = []
         sentences: list[str] = []
         refused: dict[str, int] = {}
+        wanted = EXPLAINERS[method].facts.get("references", 0)
         for row in cases:
-            pixels = np.asarray(Image.open(folder / row["file"]).convert("L"))
+            others = [read(folder / other["file"]) for other in cases if other is not row][:wanted]
+            pixels = read(folder / row["file"])
             mask = folder / row["lung_mask"] if row["lung_mask"] else None
             truth = np.asarray(Image.open(mask).convert("L")) > 0 if mask else None
             asked = Question(model, pixels)
             try:
-                made = graded_map(model, CaseImage(pixels), method=method, truth=truth, effort="full", question=asked)
+                made = graded_map(
+                    model, CaseImage(pixels), method=method, truth=truth, effort="full", question=asked,
+                    references=others,
+                )  # fmt: skip
             except NotComputable as refusal:
                 refused[refusal.code] = refused.get(refusal.code, 0) + 1
                 continue

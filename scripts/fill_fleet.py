@@ -81,6 +81,13 @@ JOIN monitoring_predictionbatch b ON b.deployment_id = d.id
 CROSS JOIN LATERAL (SELECT i, %(start)s::timestamptz + random() * %(weeks)s * interval '7 days' AS at
     FROM generate_series(1, %(rows)s::int) AS i) AS r
 """
+# Where each case's row stands, as the intake writes it beside the row.
+PLACES = """
+INSERT INTO monitoring_caseplace (deployment_id, version_id, organisation_id, study_time, "case")
+SELECT p.deployment_id, p.version_id, p.organisation_id, p.study_time, p."case" FROM monitoring_prediction p
+WHERE p.deployment_id = (SELECT id FROM assurance_deployment ORDER BY slug OFFSET %(place)s - 1 LIMIT 1)
+ORDER BY p."case" ON CONFLICT DO NOTHING
+"""
 
 
 def fill(*, predictions: int, deployments: int, weeks: int, signals: int, say: Say) -> dict[str, int]:
@@ -103,9 +110,11 @@ def fill(*, predictions: int, deployments: int, weeks: int, signals: int, say: S
     _months(weeks)
     here = counts["predictions"]
     for number in range(1, deployments + 1):
-        if here < predictions and not _has_predictions(number):
+        if here < predictions and not _has("monitoring_prediction", number):
             _run(PREDICTIONS, {**place, "place": number, "rows": -(-predictions // deployments)})
             say(f"predictions of deployment {number} of {deployments}")
+        if not _has("monitoring_caseplace", number):
+            _run(PLACES, {"place": number})
     _settle()
     return {**wanted, **_counts()}
 
@@ -163,10 +172,10 @@ def _months(weeks: int) -> None:
         day += timedelta(days=28)
 
 
-def _has_predictions(number: int) -> bool:
+def _has(table: str, number: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM monitoring_prediction WHERE deployment_id = "
+            f"SELECT EXISTS (SELECT 1 FROM {table} WHERE deployment_id = "
             "(SELECT id FROM assurance_deployment ORDER BY slug OFFSET %s LIMIT 1))", [number - 1],
         )  # fmt: skip
         return bool(cursor.fetchone()[0])

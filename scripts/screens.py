@@ -6,6 +6,7 @@ Start the instance first (``make demo``). Signs in as the people of the demo wit
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,9 +66,11 @@ class Visitor:
         for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
                      "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--lang=en-GB"):  # fmt: skip
             options.add_argument(flag)
+        os.environ["LANGUAGE"] = "en_GB"  # dates in fields as the pages write them
         self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
         self.driver.set_window_size(WIDTH, 900)
         self.address, self.logins, self.folder, self.person = address, logins, folder, ""
+        self.sessions: dict[str, list[dict[str, Any]]] = {}
 
     def become(self, person: str) -> None:
         from selenium.webdriver.common.by import By
@@ -78,16 +81,22 @@ class Visitor:
             return
         login = self.logins[person]
         self.driver.get(self.address + "/healthz")
+        if self.person:
+            self.sessions[self.person] = self.driver.get_cookies()
         self.driver.delete_all_cookies()
+        self.person = person
+        for cookie in self.sessions.get(person, ()):  # a one-time code opens one session, so a session is kept
+            self.driver.add_cookie(cookie)
+        if person in self.sessions:
+            return
         self.driver.get(self.address + "/account/login/")
         self.driver.find_element(By.NAME, "login").send_keys(login["email"])
         self.driver.find_element(By.NAME, "password").send_keys(login["password"], Keys.ENTER)
-        away = WebDriverWait(self.driver, 30)
+        away = WebDriverWait(self.driver, 120)  # the first page of a cold server takes its time
         away.until(lambda d: "/login" not in d.current_url)
         if login.get("totp_secret") and "authenticate" in self.driver.current_url:
             self.driver.find_element(By.NAME, "code").send_keys(code(login["totp_secret"]), Keys.ENTER)
             away.until(lambda d: "/account/" not in d.current_url)
-        self.person = person
 
     def found(self, selector: str, page: str) -> list[str]:
         """Addresses of the links that match on ``page``, as the current person sees it."""
@@ -117,12 +126,14 @@ class Visitor:
 
 
 def shrink(path: Path) -> None:
-    """Fewer colours: a page of text keeps its look at a third of the size."""
+    """The same pixels in fewer bytes: a palette where the page has few colours."""
     from PIL import Image
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(colors=256, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+        whole = picture.convert("RGB")
+    if whole.getcolors(256) is not None:
+        whole = whole.quantize(colors=256, dither=Image.Dither.NONE)
+    whole.save(path, optimize=True)
 
 
 def code(secret: str) -> str:

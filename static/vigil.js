@@ -69,3 +69,19 @@ document.addEventListener("click", (event) => {
   window.htmx.ajax("GET", link.getAttribute("href"), { target: "#help-content", swap: "innerHTML" })
     .then(() => { if (!dialog.open) dialog.showModal(); });
 });
+
+// A file dropped on a form goes into its file field, and the form is sent.
+(() => {
+  const zone = (event) => (event.dataTransfer?.types.includes("Files") ? event.target.closest?.("[data-drop]") : null);
+  const mark = (form) => document.querySelectorAll("[data-drop]").forEach((one) => one.classList.toggle("dropping", one === form));
+  document.addEventListener("dragover", (event) => { const form = zone(event); mark(form); if (form) event.preventDefault(); });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
+  document.addEventListener("drop", (event) => {
+    const form = zone(event);
+    mark(null);
+    if (!form || !event.dataTransfer.files.length) return;
+    event.preventDefault();
+    form.elements[form.dataset.drop].files = event.dataTransfer.files;
+    form.requestSubmit();
+  });
+})();

@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -23,9 +23,10 @@ from records.canonical import canonical_json, content_hash
 from records.chain import FIRST, link_sha256
 from reporting.dossier import bundle
 from reporting.dossier.contents import Evidence, Identity
+from reporting.dossier.control_charts import DaySum, error_charts, outcomes_of, weekly_charts
 from reporting.dossier.kinds import evidence_kind
 from reporting.dossier.pdf.document import render
-from reporting.dossier.recompute import ranks, state_json
+from reporting.dossier.recompute import ranks, state_json, total_of
 from reporting.dossier.sources import Sources
 
 FROZEN = datetime(2026, 11, 24, 21, 0, 3, tzinfo=UTC)
@@ -154,6 +155,9 @@ def sources(*, windows: int = 4, seed: int = 3, **changes) -> tuple[Sources, dic
                     ),
                 ),
             ]
+    charts, more = charted(rng)
+    found += charts
+    summaries |= more
     made = Sources(
         identity=identity(),
         evidence=tuple(found),
@@ -167,6 +171,52 @@ def sources(*, windows: int = 4, seed: int = 3, **changes) -> tuple[Sources, dic
         trail={"events": 3, "position": 3, "sha256": "e" * 64, "key_id": "k"},
     )
     return replace(made, **changes), summaries
+
+
+def charted(rng: np.random.Generator) -> tuple[list[Evidence], dict]:
+    """Control charts of sixteen weeks, the last six of them moved, and two e-processes; with what they rest on."""
+    start, sums, days = date(2026, 1, 1), [], []
+    period = {"start": "2026-01-01T00:00:00+00:00", "end": "2027-01-01T00:00:00+00:00"}
+    for number in range(16 * 7):
+        if number % 7 not in (0, 3):
+            continue
+        for site in ("north", "south"):
+            state = BinnedState.from_values(rng.beta(2 + 4 * (number >= 70), 5, 30))
+            plain, (n, total) = state_json(state), total_of(state)
+            day = start + timedelta(days=number)
+            sums.append(DaySum(day, site, "score", n, total))
+            shape = {name: plain[name] for name in ("counts", "low", "high", "bins", "under", "over")}
+            words = {"deployment": "Triage", "day": day.isoformat(), "site": site, "signal": "score"}
+            days.append({**words, "n": n, "missing": 0, "valued": n, "total": total, **shape})
+    labels = (rng.random(900) < 0.4).astype(float)
+    scores = np.clip(labels * rng.beta(5, 2, 900) + (1 - labels) * rng.beta(2, 5, 900), 0, 1)
+    limits = {"sensitivity": 0.8, "specificity": 0.9}
+    charts = [
+        as_evidence(
+            "output" if "weeks" in finding.details else "performance",
+            replace(finding, details={**finding.details, "evaluation": period}, model_version="CXR triage 1.2"),
+        )
+        for finding in [
+            *weekly_charts(sums, start=start),
+            *error_charts(labels, scores, limits=limits, threshold=0.5),
+        ]
+    ]
+    outcomes = [
+        {
+            "evidence": item.id,
+            "outcomes": "".join(
+                map(str, outcomes_of(labels, scores, quantity=item.finding["details"]["quantity"], threshold=0.5))
+            ),
+        }
+        for item in charts
+        if item.finding["quantity"] == "e_detector"
+    ]
+    drawn = [
+        {"evidence": item.id, "deployment": "Triage", "start": start.isoformat()}
+        for item in charts
+        if "weeks" in item.finding["details"]
+    ]
+    return charts, {"days": days, "charts": drawn, "outcomes": outcomes}
 
 
 class Instance:

@@ -11,6 +11,7 @@ from ninja.responses import Status
 
 from accounts.api_auth import AUTH, caller
 from accounts.permissions import Action
+from assurance.evidence.moments import in_utc
 from assurance.models import Deployment
 from vigilance.models import Incident, ReportingClock
 from vigilance.selectors import incidents_for
@@ -76,7 +77,7 @@ def incidents(
     """Incidents that were learnt of from ``start`` to before ``end``, oldest first, each with its clocks."""
     deployment = get_object_or_404(Deployment.objects.select_related("version__model"), pk=deployment_id)
     caller(request, Action.SEE, deployment)
-    return [_incident(one) for one in incidents_for(deployment, start=start, end=end)]
+    return [_incident(one) for one in incidents_for(deployment, start=start and in_utc(start), end=end and in_utc(end))]
 
 
 @router.post("/deployments/{deployment_id}/incidents", response={201: IncidentOut})
@@ -85,6 +86,8 @@ def open_one(request: HttpRequest, deployment_id: UUID, body: IncidentIn) -> Sta
     deployment = get_object_or_404(Deployment.objects.select_related("version__model"), pk=deployment_id)
     by = caller(request, Action.OPEN_INCIDENT, deployment)
     values = body.dict()
+    if body.aware_at.tzinfo is not None:
+        values["aware_at"] = in_utc(body.aware_at)
     made = open_incident(deployment=deployment, alarm_id=values.pop("alarm"), by=by, **values)
     return Status(201, _incident(made))
 

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.shortcuts import get_object_or_404
-
 from assurance import regulation
-from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, INTAKE, Asking, by_of, signing
+from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, INTAKE, Asking, by_of, named, signing
 from assurance.models import Condition, Submission
 from assurance.services import proceedings
 
@@ -23,7 +21,7 @@ def ask(submission: Submission, request: Asking) -> str:
 
 
 def _request(submission: Submission, request: Asking) -> Any:
-    return get_object_or_404(submission.requests, number=request.POST.get("number"))
+    return named(submission.requests, request, "number", column="number")
 
 
 def answer(submission: Submission, request: Asking) -> str:
@@ -66,7 +64,7 @@ def decide(submission: Submission, request: Asking) -> str:
 
 
 def meet_condition(submission: Submission, request: Asking) -> str:
-    condition = get_object_or_404(Condition, pk=request.POST.get("condition"), decision__submission=submission)
+    condition = named(Condition.objects.filter(decision__submission=submission), request, "condition")
     by = by_of(submission, request, ASSESSOR, DECIDER)
     proceedings.meet_condition(condition, reason=request.POST.get("reason", ""), by=by)
     return "The condition is met."

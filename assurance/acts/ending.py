@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime, time
 
-from django.shortcuts import get_object_or_404
-
-from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, day_of, signing
+from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, day_of, named, signing
 from assurance.models import Submission
 from assurance.services import endings
 from assurance.services.regulator_access import end_regulator_access
@@ -19,7 +17,7 @@ def propose_suspension(submission: Submission, request: Asking) -> str:
 
 
 def set_aside(submission: Submission, request: Asking) -> str:
-    proposal = get_object_or_404(submission.suspension_proposals, pk=request.POST.get("proposal"))
+    proposal = named(submission.suspension_proposals, request, "proposal")
     endings.set_aside(proposal, reason=request.POST.get("reason", ""), by=by_of(submission, request, DECIDER))
     return "The proposal is set aside."
 
@@ -34,13 +32,13 @@ def write_paper(submission: Submission, request: Asking) -> str:
 
 
 def share_paper(submission: Submission, request: Asking) -> str:
-    paper = get_object_or_404(submission.exit_papers, pk=request.POST.get("paper"))
+    paper = named(submission.exit_papers, request, "paper")
     endings.share_exit_paper(paper, by=by_of(submission, request, ASSESSOR, DECIDER))
     return "The participant can read it and comment."
 
 
 def comment_paper(submission: Submission, request: Asking) -> str:
-    paper = get_object_or_404(submission.exit_papers, pk=request.POST.get("paper"))
+    paper = named(submission.exit_papers, request, "paper")
     endings.comment_exit_paper(
         paper, comment=request.POST.get("comment", ""), by=by_of(submission, request, APPROVER, AUTHOR)
     )
@@ -72,7 +70,7 @@ def lodge_appeal(submission: Submission, request: Asking) -> str:
 
 
 def settle_appeal(submission: Submission, request: Asking) -> str:
-    appeal = get_object_or_404(submission.appeals, pk=request.POST.get("appeal"))
+    appeal = named(submission.appeals, request, "appeal")
     upheld = request.POST.get("upheld") == "1"
     endings.settle_appeal(
         appeal, upheld=upheld, reason=request.POST.get("reason", ""), by=by_of(submission, request, DECIDER)

@@ -4,10 +4,8 @@ import base64
 import binascii
 from typing import Any
 
-from django.shortcuts import get_object_or_404
-
 from assurance import regulation
-from assurance.acts.reading import APPROVER, AUTHOR, Asking, by_of, signing
+from assurance.acts.reading import APPROVER, AUTHOR, Asking, by_of, named, signing
 from assurance.evidence.errors import InvalidInput
 from assurance.models import FindingRecord, Submission
 from assurance.selectors.cards import latest_revision
@@ -42,7 +40,7 @@ def add_evidence(submission: Submission, request: Asking) -> str:
         options |= _source(submission, request, by)
     number = request.POST.get("request")
     if number:
-        options["request"] = get_object_or_404(submission.requests, number=number)
+        options["request"] = named(submission.requests, request, "request", column="number")
     item = submissions.add_evidence(
         submission, kind=request.POST.get("kind", ""), standing=standing, by=by,
         confidential=bool(request.POST.get("confidential")), **options,
@@ -56,7 +54,7 @@ def _source(submission: Submission, request: Asking, by: Actor) -> dict[str, Any
         seen = FindingRecord.objects.filter(deployment__in=submission.deployments.all()) | FindingRecord.objects.filter(
             version=submission.version
         )
-        found = seen.filter(digest__startswith=digest).orderby_of("-pk").first()
+        found = seen.filter(digest__startswith=digest).order_by("-pk").first()
         if found is None or len(digest) < 8:
             raise InvalidInput("unknown_finding", f"no Finding of this submission has the evidence id {digest!r}")
         return {"finding": found}
@@ -81,7 +79,7 @@ def _source(submission: Submission, request: Asking, by: Actor) -> dict[str, Any
 
 
 def withdraw_evidence(submission: Submission, request: Asking) -> str:
-    item = get_object_or_404(submission.evidence, pk=request.POST.get("item"))
+    item = named(submission.evidence, request, "item")
     submissions.withdraw_evidence(item, by=by_of(submission, request, AUTHOR), reason=request.POST.get("reason", ""))
     return "Taken back; the trail keeps it."
 

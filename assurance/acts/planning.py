@@ -2,7 +2,7 @@
 
 from django.shortcuts import get_object_or_404
 
-from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, day_of, mapping, signing
+from assurance.acts.reading import APPROVER, ASSESSOR, AUTHOR, DECIDER, Asking, by_of, day_of, mapping, named, signing
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Submission
 from assurance.selectors.evidence import current_plan
@@ -44,13 +44,13 @@ def propose_change(submission: Submission, request: Asking) -> str:
 
 
 def agree_change(submission: Submission, request: Asking) -> str:
-    change = get_object_or_404(submission.plan_changes, pk=request.POST.get("change"))
+    change = named(submission.plan_changes, request, "change")
     change = plan_changes.agree_plan_change(change, **signing(request))
     return f"{change.get_kind_display()}: {change.get_status_display().lower()}."
 
 
 def reject_change(submission: Submission, request: Asking) -> str:
-    change = get_object_or_404(submission.plan_changes, pk=request.POST.get("change"))
+    change = named(submission.plan_changes, request, "change")
     plan_changes.settle_plan_change(
         change, status=request.POST.get("status", ""), reason=request.POST.get("reason", ""),
         by=by_of(submission, request, AUTHOR, APPROVER, DECIDER),
@@ -70,7 +70,7 @@ def plan_test(submission: Submission, request: Asking) -> str:
 
 
 def move_test(submission: Submission, request: Asking) -> str:
-    test = get_object_or_404(submission.real_world_tests, number=request.POST.get("test") or 0)
+    test = named(submission.real_world_tests, request, "test", column="number")
     moved = real_world_tests.move_test(
         test, step=request.POST.get("step", ""), reason=request.POST.get("reason", ""),
         registration=request.POST.get("registration", ""), **signing(request),
@@ -79,7 +79,7 @@ def move_test(submission: Submission, request: Asking) -> str:
 
 
 def extend_test(submission: Submission, request: Asking) -> str:
-    test = get_object_or_404(submission.real_world_tests, number=request.POST.get("test") or 0)
+    test = named(submission.real_world_tests, request, "test", column="number")
     longer = real_world_tests.extend_test(
         test, ends_on=day_of(request, "ends_on"), reason=request.POST.get("reason", ""),
         by=by_of(submission, request, APPROVER),

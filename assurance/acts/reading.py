@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
 
-import yaml
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 
 from accounts.models import Person, Role
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Submission
+from assurance.plain_yaml import read_plain
 from assurance.services.submission_sides import acting_as, memberships_in
 from records.actor import Actor
 
@@ -20,6 +21,9 @@ APPROVER: Any = Role.DEVELOPER_APPROVER
 INTAKE: Any = Role.REGULATOR_INTAKE
 ASSESSOR: Any = Role.REGULATOR_ASSESSOR
 DECIDER: Any = Role.REGULATOR_DECIDER
+
+
+LONGEST_NUMBER = 9  # digits that fit a column of whole numbers
 
 
 @dataclass(frozen=True)
@@ -53,17 +57,18 @@ def signing(request: Asking) -> dict[str, Any]:
 
 
 def mapping(text: str, what: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput("not_readable", f"{what} is not readable as `name: value` lines: {error}") from error
+    content = read_plain(text, what=what)
     if not isinstance(content, dict):
         raise InvalidInput("wrong_type", f"{what} is empty or not made of `name: value` lines")
-    return _dates_as_text(content)
+    return content
 
 
-def _dates_as_text(content: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in content.items()}
+def named(rows: Any, request: Asking, name: str, *, column: str = "pk") -> Any:
+    """The row that the field ``name`` numbers; 404 for one that is not there, whatever was written."""
+    text = str(request.POST.get(name, ""))
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+        raise Http404
+    return get_object_or_404(rows, **{column: text})
 
 
 def day_of(request: Asking, name: str) -> date:

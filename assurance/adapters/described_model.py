@@ -80,10 +80,22 @@ class DescribedModel(LoadedModel):
     def forward(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
         return self.network(inputs)
 
+    def whole(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        """Windows that overlap by a quarter, weighted towards their middle, where the image is larger than one."""
+        window = self.description.tile
+        if not window or all(side <= least for side, least in zip(inputs.shape[2:], window, strict=True)):
+            return self.answer(inputs, prompt)
+        from monai.inferers.utils import sliding_window_inference
+
+        found: torch.Tensor = sliding_window_inference(
+            inputs, window, sw_batch_size=1, predictor=self.answer, overlap=0.25, mode="gaussian"
+        )
+        return found
+
     @within_memory
     @torch.inference_mode()
     def predict(self, image: Any, prompt: Prompt | None = None) -> Prediction:
-        logits = self.forward(self.prepare(image))
+        logits = self.whole(self.prepare(image))
         if logits.shape[1] != len(self.description.classes):
             raise InvalidInput(
                 "other_model",

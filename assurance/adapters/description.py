@@ -28,7 +28,8 @@ class Description:
     ``scale`` is ``none``, ``bytes`` (0..255 to 0..1, refused outside), ``minmax`` (to 0..1), ``window`` (``low`` and
     ``high`` in the image's unit to 0..1, cut off) or ``quantiles`` (the same with quantiles of the image); then
     (x − ``mean``) / ``sd``. ``spacing_mm`` and ``axes`` are of the network's grid. Overlapping classes have the
-    activation ``sigmoid``; ``none`` is for networks that give probabilities themselves.
+    activation ``sigmoid``; ``none`` is for networks that give probabilities themselves. Images larger than ``tile``
+    (h, w) or (d, h, w) are answered in overlapping windows of that size.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Description:
     mean: tuple[float, ...] = (0.0,)
     sd: tuple[float, ...] = (1.0,)
     activation: str = "softmax"
+    tile: tuple[int, ...] = ()
     channels_last: bool = False
     licence: str = "by its weights"
     source: str = "given by its user"
@@ -65,6 +67,15 @@ class Description:
             raise InvalidInput("bad_description", "classes is empty: name the network's outputs in their order")
         if self.size and (len(self.size) != self.dims or min(self.size) < 8):
             raise InvalidInput("bad_description", f"size {list(self.size)}: give {self.dims} numbers, each 8 or more")
+        if self.tile and (
+            self.task != "segmentation" or len(self.tile) != self.dims or min(self.tile) < 16
+            or any(side % self.multiple_of for side in self.tile)
+        ):  # fmt: skip
+            raise InvalidInput(
+                "bad_description",
+                f"tile {list(self.tile)}: give {self.dims} numbers of 16 or more, multiples of {self.multiple_of}, "
+                "for a segmentation",
+            )
         if self.spacing_mm and len(self.spacing_mm) != self.dims:
             raise InvalidInput("bad_description", f"spacing_mm {list(self.spacing_mm)}: give {self.dims} numbers in mm")
         if {len(self.mean), len(self.sd)} - {1, self.channels} or not all(self.sd):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, Self, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from assurance.evidence.errors import InvalidInput, NotComputable, Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class LoadedModel(ABC):
     differentiable: ClassVar[bool] = True
     black: float = 0.0
     """What the lowest grey value becomes in the network's input."""
+    precision: str = "float32"
+    """Of ``answer``: ``bfloat16`` and ``float16`` save memory and, where the device has units for them, time."""
 
     def __init__(self, network: torch.nn.Module, *, weights_sha256: str, device: str = "cpu") -> None:
         self.device = checked_device(device)
@@ -119,6 +123,40 @@ class LoadedModel(ABC):
 
     @abstractmethod
     def predict(self, image: Any, prompt: Prompt | None = None) -> Prediction: ...
+
+    def answer(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        """``forward`` in the model's ``precision``; what comes out is float32 again."""
+        if self.precision == "float32":
+            return self.forward(inputs, prompt)
+        with torch.autocast(self.device.type, dtype=getattr(torch, self.precision)):
+            return self.forward(inputs, prompt).float()
+
+    def whole(self, inputs: torch.Tensor, prompt: Prompt | None = None) -> torch.Tensor:
+        """``answer`` without a gradient; adapters of large volumes put it together from windows."""
+        return self.answer(inputs, prompt)
+
+    def in_precision(self, name: str) -> Self:
+        """This model, its weights shared, that answers in mixed precision.
+
+        Raises
+        ------
+        InvalidInput
+            ``bad_precision``: not one of :data:`PRECISIONS`, or ``float16`` without a GPU.
+        """
+        if name not in PRECISIONS or (name == "float16" and self.device.type == "cpu"):
+            raise InvalidInput(
+                "bad_precision",
+                f"precision {name!r} on {self.device.type}: choose float32 or bfloat16, on a GPU float16",
+            )
+        other = copy.copy(self)
+        other.precision = name
+        return other
+
+    def with_network(self, network: torch.nn.Module) -> Self:
+        """This model with another network of the same architecture; the model itself stays as it is."""
+        other = copy.copy(self)
+        other.network = network.eval().requires_grad_(False)
+        return other
 
     def feature_layer(self) -> torch.nn.Module:
         """The last layer with a spatial grid, offered to class-activation maps."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -128,6 +129,12 @@ class TextToImage(LoadedModel):
             yield found
         finally:
             unet.set_attn_processor(kept)
+
+    def with_network(self, network: nn.Module) -> Self:
+        other = super().with_network(network)
+        other.pipeline = copy.copy(self.pipeline)
+        other.pipeline.register_modules(unet=other.network)
+        return other
 
     def feature_layer(self) -> nn.Module:
         return self.network.mid_block  # type: ignore[union-attr,return-value]

@@ -176,7 +176,7 @@ def _reference(decor: Decor, y: Scale) -> str:
         band = f'<path class="reference-band" d="{edges}"/>'
     return (
         f'{band}<path class="reference-line" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="small-word" x="{LEFT + 3}" y="{y(value) - 3:.0f}">reference</text>'
+        f'<text class="small-word" x="{WIDTH - RIGHT}" y="{y(value) - 3:.0f}" text-anchor="end">reference</text>'
     )
 
 

@@ -31,9 +31,9 @@ def completeness(revision: CardRevision, framework: str | None = None) -> Comple
 
 
 def all_completeness(revision: CardRevision) -> list[Completeness]:
-    """The whole card first, then every framework that asks for at least one field."""
+    """The whole card first, then every framework that asks for a field, the one that asks for most first."""
     rows = [completeness(revision, framework) for framework in regulation.catalogue().frameworks]
-    return [completeness(revision), *(row for row in rows if row.asked)]
+    return [completeness(revision), *sorted((row for row in rows if row.asked), key=lambda row: -row.asked)]
 
 
 def cited_findings(revision: CardRevision) -> dict[str, FindingRecord]:

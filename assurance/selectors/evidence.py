@@ -1,6 +1,7 @@
 """Every piece of evidence that serves a submission, with where it stands today."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -19,6 +20,7 @@ from assurance.models import (
     ModelVersion,
     SandboxPlan,
     Submission,
+    SuspensionProposal,
 )
 from assurance.requirements.coverage import Evidence
 from assurance.selectors.cards import cited_findings, latest_revision
@@ -57,7 +59,23 @@ def filed(submission: Submission) -> list[Evidence]:
     items = submission.evidence.filter(withdrawn_at=None).select_related(
         "finding__superseded_by", "finding__version", "card_revision__card"
     )
-    return [piece_of(item, submission.version) for item in items]
+    waiting = submission.suspension_proposals.filter(status="open").order_by("raised_at").first()
+    return [_held_back(piece_of(item, submission.version), item, waiting) for item in items]
+
+
+def _held_back(piece: Evidence, item: EvidenceItem, proposal: SuspensionProposal | None) -> Evidence:
+    """Results that are filed while a suspension is proposed do not count until a person has settled the question."""
+    if proposal is None or item.added_at < proposal.raised_at or not piece.serves or item.kind not in _results():
+        return piece
+    why = (
+        f"filed while a proposal to suspend ({proposal.trigger.replace('_', ' ')}) is open: counted once it is settled"
+    )
+    return replace(piece, standing="insufficient", reason=why)
+
+
+@lru_cache(maxsize=1)
+def _results() -> frozenset[str]:
+    return frozenset(regulation.content("submission_states")["groups"]["activity"])
 
 
 def piece_of(item: EvidenceItem, version: ModelVersion) -> Evidence:

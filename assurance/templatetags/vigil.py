@@ -31,13 +31,13 @@ WORDS = {"ok": "OK", "watch": "Watch", "act": "Act", "insufficient": "Insufficie
 
 
 @register.simple_tag
-def state(value: str | State) -> SafeString:
-    """The state as shape, word and colour."""
+def state(value: str | State, word: str = "") -> SafeString:
+    """The state as shape, word and colour; ``word`` stands for the state's own where another says it better."""
     key = str(getattr(value, "value", value))
     shape = mark_safe(SHAPES[key])  # noqa: S308 -- the constant above
     return format_html(
         '<span class="state state-{}"><svg viewBox="0 0 16 16" aria-hidden="true">{}</svg>{}</span>',
-        key, shape, WORDS[key],
+        key, shape, word or WORDS[key],
     )  # fmt: skip
 
 

@@ -48,7 +48,6 @@ def card_import(request: HttpRequest, version_id: int) -> HttpResponse:
     version = get_object_or_404(visible_versions(request.user), pk=version_id)
     by = require(request.user, Action.EDIT_CARD, version.model, request_id=getattr(request, "request_id", ""))
     upload = request.FILES.get("file")
-    card = ensure_card(version)
     try:
         if upload is None:
             raise InvalidInput("no_file", "no file was given: choose a card")
@@ -57,7 +56,7 @@ def card_import(request: HttpRequest, version_id: int) -> HttpResponse:
                 "too_large", f"{upload.name} has {upload.size} bytes: a card has at most {LARGEST_BYTES}"
             )
         form, read = read_card(upload.read(), regulation.card_schema())
-        before, after, left = import_draft(card, read=read, source=f"{upload.name} ({form})", by=by)
+        before, after, left = import_draft(ensure_card(version), read=read, source=f"{upload.name} ({form})", by=by)
     except InvalidInput as refusal:
         messages.error(request, refusal.message)
         return redirect("assurance:card_edit", version_id=version.pk)

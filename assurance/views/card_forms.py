@@ -8,7 +8,7 @@ import yaml
 
 from assurance.cards.answers import LISTS, MAPPINGS, TABLES, measures_of
 from assurance.cards.fields import Field
-from assurance.evidence.errors import InvalidInput
+from assurance.plain_yaml import read_plain
 
 HEX = re.compile(r"^[0-9a-f]{64}$")
 
@@ -39,10 +39,7 @@ def _value(field: Field, text: str) -> Any:
 
 
 def _parts(field: Field, text: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInput("not_readable", f"{field.id}: write it as lines of `name: value` ({error})") from error
+    value = read_plain(text, what=field.id)
     if field.type in TABLES or field.is_measure:
         return value if isinstance(value, list) else [value] if isinstance(value, Mapping) else [{"text": str(value)}]
     return value if isinstance(value, Mapping) else {"text": str(value)}

@@ -56,6 +56,7 @@ def card(request: HttpRequest, version_id: int) -> HttpResponse:
     context = {
         "version": version, "card": found, "revision": revision, "deployment": deployment, "internal": internal,
         "sections": _sections(revision), "completeness": all_completeness(revision) if revision else [],
+        "titles": {key: one.title for key, one in regulation.catalogue().frameworks.items()},
         "stale": stale_citations(revision) if revision else {}, "findings": _findings(revision),
         "problems": _plausibility(revision),
         "revisions": found.revisions.select_related("author").order_by("-number") if found and internal else [],
@@ -82,13 +83,14 @@ def _revision(card: ModelCard | None, number: str | None) -> CardRevision | None
 
 def _sections(revision: CardRevision | None) -> list[dict[str, Any]]:
     answers = revision.answers if revision else {}
-    return [
-        {"group": group, "rows": [
-            {"field": field, "answer": answers.get(field.id), "shown": shown_answer(field, answers.get(field.id))}
-            for field in group.fields if not field.local or field.id in answers
-        ]}
-        for group in regulation.card_schema().groups
-    ]  # fmt: skip
+    sections = []
+    for group in regulation.card_schema().groups:
+        asked = [field for field in group.fields if not field.local or field.id in answers]
+        rows = [{"field": field, "answer": answers.get(field.id), "shown": shown_answer(field, answers.get(field.id))}
+                for field in asked]  # fmt: skip
+        silent = [field.title for field in asked if field.id not in answers]
+        sections.append({"group": group, "rows": rows, "silent": silent, "spoken": len(rows) - len(silent)})
+    return sections
 
 
 def _may_edit(request: HttpRequest, version: ModelVersion, deployment: Deployment | None) -> bool:

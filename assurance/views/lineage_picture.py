@@ -14,32 +14,25 @@ WIDTH, HEIGHT, ACROSS, DOWN = 216, 58, 70, 20
 def lineage_picture(
     nodes: Sequence[tuple[ModelVersion, bool, Sequence[Deployment]]], *, marked: Iterable[int] = ()
 ) -> SafeString | str:
-    """Boxes for versions in columns by their distance from the first base, then their deployments.
+    """Boxes for versions in columns by their distance from the first base; deployments stand beside what they run.
 
     ``nodes`` holds (version, whether a base changed, its deployments); ``marked`` are the versions the page is about.
     """
     versions = {version.pk: version for version, _, _ in nodes}
     if not versions:
         return ""
-    depth = {key: _depth(version, versions) for key, version in versions.items()}
-    last = max(depth.values()) + 1
-    rows: dict[int, int] = {}
-    places: dict[str, tuple[int, int]] = {}
-    for key in sorted(versions, key=lambda one: (depth[one], one)):
-        places[f"v{key}"] = (depth[key], rows.setdefault(depth[key], 0))
-        rows[depth[key]] += 1
+    places = _places(nodes, versions)
     boxes, lines = [], []
     for version, changed, deployments in nodes:
-        boxes.append(_version_box(version, changed, places[f"v{version.pk}"], current=version.pk in set(marked)))
+        here = places[f"v{version.pk}"]
+        boxes.append(_version_box(version, changed, here, current=version.pk in set(marked)))
         if version.base_id in versions:
-            lines.append(_line(places[f"v{version.base_id}"], places[f"v{version.pk}"]))
+            lines.append(_line(places[f"v{version.base_id}"], here))
         for deployment in deployments:
-            place = (last, rows.setdefault(last, 0))
-            rows[last] += 1
-            boxes.append(_deployment_box(deployment, place))
-            lines.append(_line(places[f"v{version.pk}"], place))
-    columns = max(rows) + 1
-    width, height = columns * (WIDTH + ACROSS) - ACROSS + 4, max(rows.values()) * (HEIGHT + DOWN) + 4
+            boxes.append(_deployment_box(deployment, places[f"d{deployment.pk}"]))
+            lines.append(_line(here, places[f"d{deployment.pk}"]))
+    columns, most = (max(place[axis] for place in places.values()) + 1 for axis in (0, 1))
+    width, height = columns * (WIDTH + ACROSS) - ACROSS + 4, most * (HEIGHT + DOWN) + 4
     return format_html(
         '<svg class="chart lineage" style="max-width:{}px" viewBox="0 0 {} {}" role="group" aria-label="Lineage: '
         'from base models to deployments">{}{}</svg>',
@@ -47,11 +40,23 @@ def lineage_picture(
     )  # fmt: skip
 
 
-def _depth(version: ModelVersion, known: dict[int, ModelVersion]) -> int:
-    steps, base = 0, known.get(version.base_id or 0)
-    while base is not None:
-        steps, base = steps + 1, known.get(base.base_id or 0)
-    return steps
+def _places(
+    nodes: Sequence[tuple[ModelVersion, bool, Sequence[Deployment]]], versions: dict[int, ModelVersion]
+) -> dict[str, tuple[int, int]]:
+    """Column and row of each box. What comes of a box stands in the next column, in the order of what it comes of, so
+    that no line crosses another or runs behind a box that it has nothing to do with."""
+    running = {version.pk: [f"d{one.pk}" for one in deployments] for version, _, deployments in nodes}
+    children: dict[int | None, list[int]] = {}
+    for key, version in sorted(versions.items()):
+        children.setdefault(version.base_id if version.base_id in versions else None, []).append(key)
+    places: dict[str, tuple[int, int]] = {}
+    layer, column = [f"v{key}" for key in children.get(None, [])], 0
+    while layer:
+        places |= {name: (column, row) for row, name in enumerate(layer)}
+        keys = [int(name[1:]) for name in layer if name.startswith("v")]
+        layer = [name for key in keys for name in [*(f"v{one}" for one in children.get(key, [])), *running[key]]]
+        column += 1
+    return places
 
 
 def _version_box(version: ModelVersion, changed: bool, place: tuple[int, int], *, current: bool) -> SafeString:

@@ -96,7 +96,7 @@ def _found(request: HttpRequest, submission_id: Any) -> tuple[Submission, str]:
 def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
     found, side = _found(request, submission_id)
     pieces = pieces_of(found)
-    evidence = by_kind(pieces)
+    evidence, by_id = by_kind(pieces), {piece.id: piece for piece in pieces}
     profile = regulation.profile_from(found.profile_terms)
     changes = found.changes.select_related("person")
     if side != "developer":
@@ -119,7 +119,7 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
         ],
         "warnings": [kinds[kind] for kind in regulation.warning_kinds()
                      if not any(p.serves for p in evidence.get(kind, []))],
-        "items": [_item(item, found) for item in evidence_seen_by(found, side)],
+        "items": [{"item": item, "piece": by_id[f"item-{item.pk}"]} for item in evidence_seen_by(found, side)],
         "kinds": [kind for kind in kinds.values() if state.accepts is None or kind.id in state.accepts],
         "plan": plan, "plan_text": _plan_text(plan), "plan_parts": _plan_parts(plan),
         "planned_end": planned_end(found), "plan_changes": found.plan_changes.select_related("author"),
@@ -145,13 +145,6 @@ def submission(request: HttpRequest, submission_id: Any) -> HttpResponse:
         "roles": {m.role for m in request.user.memberships.current()},
     }  # fmt: skip
     return render(request, "assurance/submission.html", context)
-
-
-def _item(item: Any, submission: Submission) -> dict[str, Any]:
-    from assurance.selectors.evidence import piece_of
-
-    piece = piece_of(item, submission.version)
-    return {"item": item, "piece": piece}
 
 
 def _clocks(submission: Submission) -> list[dict[str, Any]]:

@@ -98,14 +98,15 @@ def box_around(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
 
 
 def deliveries(*, today: date, every: int = EVERY) -> dict[str, list[Slice]]:
-    """``reference`` and one list for each window. ``every``: mm between slices, twice that of the judged window."""
+    """``reference`` and one list for each window. ``every``: mm between slices; with 2 the large ones have each."""
     heights = list(range(FIRST_SLICE, LAST_SLICE + 1, every))
-    dense = list(range(FIRST_SLICE, LAST_SLICE + 1, max(1, every // 2)))  # a judged Dice needs fifty cases of a site
+    # A judged Dice needs fifty cases of a site, and a shift of half a sd in 76 cases needs a reference of about 110.
+    dense = list(range(FIRST_SLICE, LAST_SLICE + 1)) if every <= EVERY else heights
     start = today - timedelta(days=WINDOW_DAYS * WINDOWS)
     before = start - timedelta(days=60)
     parts = {
         "reference": [
-            *slices_of("scanner-a", heights, start=before, days=60, updated=False, seed=1, label="ref"),
+            *slices_of("scanner-a", dense, start=before, days=60, updated=False, seed=1, label="ref"),
             *slices_of("scanner-b", heights, start=before, days=60, updated=False, seed=2, label="ref"),
         ]
     }

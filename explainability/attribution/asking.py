@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assurance.adapters.protocol import LoadedModel, Prompt
 from explainability.attribution.catalogue import EXPLAINERS
 from explainability.attribution.question import Question
@@ -12,7 +15,7 @@ from explainability.attribution.question import Question
 
 def ask(
     model: LoadedModel, image: Any, *, method: str, target: int | None = None, prompt: Prompt | None = None,
-    parameters: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None, part: str = "mask", truth: NDArray[np.bool_] | None = None,
 ) -> Question | None:  # fmt: skip
     """The question of ``method``, or None for methods that draw images and so ask about no given one."""
     kind = EXPLAINERS[method].facts.get("question", "output")
@@ -31,4 +34,4 @@ def ask(
         from explainability.attribution.localization import CoordinateQuestion
 
         return CoordinateQuestion(model, image, target=target)
-    return Question(model, image, target=target, prompt=prompt)
+    return Question(model, image, target=target, prompt=prompt, part=part, truth=truth)

@@ -22,7 +22,8 @@ class Attribution:
     ``values`` (H, W) or (D, H, W) lie on the image, ``grid_values`` on the network's input, where completeness holds.
     ``signed`` maps say which pixels raise (> 0) and which lower the target; unsigned ones only where it looks.
     ``f_x`` is the target at the image and ``f_baseline`` at the baseline, both in ``target_unit``.
-    ``extras`` holds what a method says besides its map (Dice by jittered prompt, a map by token), plain values only.
+    ``extras`` holds what a method says besides its map (Dice by jittered prompt, a map by token), plain values only;
+    ``layers`` holds further arrays on the image (the picture that was drawn, the warped volume).
     """
 
     values: Plane
@@ -38,6 +39,7 @@ class Attribution:
     completeness_error: float | None = None
     target_unit: str = "logit"
     extras: dict[str, Any] = field(default_factory=dict)
+    layers: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def not_zero(grid: Plane, *, key: str) -> None:

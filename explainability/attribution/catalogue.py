@@ -104,22 +104,34 @@ EXPLAINERS = Catalogue(
     token_maps=Entry(
         "Token maps (DAAM)", f"{_ROOM}.generation:token_maps", "Tang et al. 2023, arXiv:2210.04885",
         {"tasks": ("generation",), "signed": False, "gradient": False, "cost": "2 × steps", "question": "none",
-         "judged": False, "parameters": {"steps": 20, "guidance": 4.0}},
+         "parameters": {"word": "", "steps": 20, "guidance": 4.0}},
     ),
     token_ablation=Entry(
         "Token ablation", f"{_ROOM}.generation:token_ablation", "Hertz et al. 2023, arXiv:2208.01626",
         {"tasks": ("generation",), "signed": False, "gradient": False, "cost": "2 × steps × words", "question": "none",
-         "judged": False, "parameters": {"steps": 20, "guidance": 4.0}},
+         "parameters": {"word": "", "steps": 20, "guidance": 4.0}},
     ),
     mask_conditioning=Entry(
         "Mask-conditioning ablation", f"{_ROOM}.generation:mask_conditioning", "Chen et al. 2024, arXiv:2402.19470",
         {"tasks": ("generation",), "signed": False, "gradient": False, "cost": "2 drawings", "question": "none",
-         "judged": False, "parameters": {"change": "moved"}},
+         "parameters": {"change": "moved"}},
     ),
 )  # fmt: skip
 
 
-COMMON: dict[str, Any] = {"target": 0, "seed": 0}
+COMMON: dict[str, Any] = {"target": 0, "seed": 0, "precision": "float32"}
+
+
+def takes_part(key: str) -> bool:
+    """Whether the method explains a segmentation, and so one ``part`` of it: mask, component, boundary or missed."""
+    facts = EXPLAINERS[key].facts
+    return "segmentation" in facts["tasks"] and bool(facts.get("judged", True))
+
+
+def parameters_of(key: str) -> dict[str, Any]:
+    """All parameters of a method with their defaults, its own and those that every method has."""
+    part = {"part": "mask"} if takes_part(key) else {}
+    return {**COMMON, **part, **EXPLAINERS[key].facts.get("parameters", {})}
 
 
 def checked_parameters(key: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,7 +142,7 @@ def checked_parameters(key: str, parameters: Mapping[str, Any]) -> dict[str, Any
     InvalidInput
         ``unknown_key``, ``unknown_parameter``, ``bad_parameter``, each naming what is allowed.
     """
-    defaults = {**COMMON, **EXPLAINERS[key].facts.get("parameters", {})}
+    defaults = parameters_of(key)
     found: dict[str, Any] = {}
     for name, value in parameters.items():
         if name not in defaults:

@@ -17,13 +17,14 @@ from explainability.attribution.attribution import VERSION, Attribution, not_zer
 
 def token_maps(
     model: LoadedModel, image: Any = None, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    question: None = None, steps: int = 20, guidance: float = 4.0,
+    question: None = None, word: str = "", steps: int = 20, guidance: float = 4.0,
 ) -> Attribution:  # fmt: skip
-    """Cross-attention of one token (DAAM): enlarged, added over layers, heads and steps, the conditional half only.
+    """Cross-attention of one word (DAAM): enlarged, added over layers, heads, steps and the word's tokens.
 
-    ``target`` is the token's place in the text (1 is the first word; 0, the start token, draws nothing), by default the
-    one with the most concentrated map. Unsigned, share of the attention. ``extras`` hold all tokens with the peak and
-    the entropy of their maps, and the image that was drawn.
+    Only the conditional half of the batch counts. ``word`` is a word of the text; ``target`` instead is one token's
+    place in it (1 is the first; 0, the start token, draws nothing). By default the word with the most concentrated map.
+    Unsigned, share of the attention. ``extras`` hold all tokens with the peak of their maps, ``layers`` the image that
+    was ``drawn``.
 
     Raises
     ------
@@ -37,44 +38,46 @@ def token_maps(
     text, tokens = _text(model, prompt)
     with model.recorded_cross_attention() as found, memory_refused("token_maps"):  # type: ignore[attr-defined]
         drawn = model.generate(text, seed=seed, steps=steps, guidance=guidance)  # type: ignore[attr-defined]
-    side = int(max(np.sqrt(maps[0].shape[-1]) for maps in found.values()))
-    total = torch.zeros(len(tokens), side, side)
-    for maps in found.values():
-        for step_map in maps:
-            cells = int(np.sqrt(step_map.shape[-1]))
-            # the batch holds the empty text first, the prompt last
-            plane = step_map[-1, : len(tokens)].reshape(len(tokens), 1, cells, cells).float().cpu()
-            large = torch.nn.functional.interpolate(plane, size=(side, side), mode="bicubic", align_corners=False)
-            total += large[:, 0]
-    heat = total.clamp(min=0).numpy()
-    heat /= heat.sum(axis=0, keepdims=True).clip(1e-12)
-    words = range(1, len(tokens) - 1 if tokens[-1].startswith("<|end") else len(tokens))
-    index = target if target is not None else max(words, key=lambda place: _concentration(heat[place]))
-    if not 0 <= index < len(tokens):
-        raise InvalidInput("no_target", f"target {target}: give 0 to {len(tokens) - 1} ({' '.join(tokens)})")
-    values = _enlarged(heat[index], drawn.image.shape)
+    heat = _heat(found, len(tokens))
+    words = words_of(tokens)
+    if target is not None:
+        if not 0 <= target < len(tokens):
+            raise InvalidInput("no_target", f"target {target}: give 0 to {len(tokens) - 1} ({' '.join(tokens)})")
+        places, name = [target], f"token {tokens[target]!r}"
+    else:
+        chosen = _word(words, word) if word else max(words, key=lambda each: _concentration(heat[each[1]].sum(axis=0)))
+        places, name = chosen[1], f"word {chosen[0]!r}"
+    own = heat[places].sum(axis=0)
+    values = _enlarged(own, drawn.image.shape)
     not_zero(values, key="token_maps")
     rows = [
         {"token": token, "mean_share": float(heat[place].mean()), "concentration": _concentration(heat[place])}
         for place, token in enumerate(tokens)
     ]
     return Attribution(
-        values=values, grid_values=heat[index].astype(np.float32),
+        values=values, grid_values=own.astype(np.float32),
         method=Method("token_maps", "explainability.attribution.generation", VERSION,
-                      {"steps": steps, "guidance": guidance, "layers": len(found), "text": text}, seed),
-        target=f"token {tokens[index]!r}", unit="share of attention", signed=False, f_x=float(heat[index].mean()),
-        target_unit="1", extras={"tokens": rows},
+                      {"steps": steps, "guidance": guidance, "layers": len(found), "text": text, "places": places},
+                      seed),
+        target=name, unit="share of attention", signed=False, f_x=float(own.mean()), target_unit="1",
+        extras={"tokens": rows, "words_of_text": [each for each, _ in words]}, layers={"drawn": drawn.image},
     )  # fmt: skip
 
 
 def token_ablation(
     model: LoadedModel, image: Any = None, *, target: int | None = None, prompt: Prompt | None = None, seed: int = 0,
-    question: None = None, steps: int = 20, guidance: float = 4.0,
+    question: None = None, word: str = "", steps: int = 20, guidance: float = 4.0,
 ) -> Attribution:  # fmt: skip
     """|change of the image| when one word is left out of the prompt under the same noise; unsigned, grey value 0..1.
 
-    ``target`` is the word (0 is the first), by default the one that changes most. ``extras`` list all words with the
-    mean absolute change.
+    ``word`` is a word of the text, ``target`` instead its place (0 is the first); by default the one that changes most.
+    ``extras`` list all words with the mean absolute change, ``layers`` hold the image that was ``drawn`` and the one
+    ``without`` the word.
+
+    Raises
+    ------
+    InvalidInput
+        ``other_task``, ``prompt_missing``, ``prompt_short``, ``no_target``.
 
     References
     ----------
@@ -83,30 +86,82 @@ def token_ablation(
     """
     text, _ = _text(model, prompt)
     words = text.split()
-    if len(words) < 2:
-        raise InvalidInput("prompt_short", f"the prompt {text!r} has one word: leaving it out leaves no prompt")
+    if target is None and word:
+        target = _word([(each, [place]) for place, each in enumerate(words)], word)[1][0]
+    if target is not None and not 0 <= target < len(words):
+        raise InvalidInput("no_target", f"target {target}: give 0 to {len(words) - 1} ({' '.join(words)})")
     with memory_refused("token_ablation"):
-        draw = model.generate  # type: ignore[attr-defined]
-        whole = draw(text, seed=seed, steps=steps, guidance=guidance).image
+        whole = model.generate(text, seed=seed, steps=steps, guidance=guidance).image  # type: ignore[attr-defined]
         without = [
-            draw(" ".join(words[:place] + words[place + 1 :]), seed=seed, steps=steps, guidance=guidance).image
-            for place in range(len(words))
+            drawn_without(model, text, place, seed=seed, steps=steps, guidance=guidance) for place in range(len(words))
         ]
     changes = np.abs(np.stack(without) - whole)
     means = changes.mean(axis=(1, 2))
     index = int(means.argmax()) if target is None else target
-    if not 0 <= index < len(words):
-        raise InvalidInput("no_target", f"target {target}: give 0 to {len(words) - 1} ({' '.join(words)})")
     grid = changes[index].astype(np.float32)
     not_zero(grid, key="token_ablation")
     rows = [{"word": word, "mean_change": float(mean)} for word, mean in zip(words, means, strict=True)]
     return Attribution(
         values=grid, grid_values=grid,
         method=Method("token_ablation", "explainability.attribution.generation", VERSION,
-                      {"steps": steps, "guidance": guidance, "text": text}, seed),
-        target=f"the word {words[index]!r}", unit="grey value 0..1", signed=False, f_x=float(means[index]),
-        target_unit="grey value", extras={"words": rows},
+                      {"steps": steps, "guidance": guidance, "text": text, "place": index}, seed),
+        target=f"word {words[index]!r}", unit="grey value 0..1", signed=False, f_x=float(means[index]),
+        target_unit="grey value", extras={"words": rows}, layers={"drawn": whole, "without": without[index]},
     )  # fmt: skip
+
+
+def drawn_without(
+    model: LoadedModel, text: str, place: int, *, seed: int, steps: int, guidance: float
+) -> NDArray[np.float32]:
+    """The image of ``text`` without its word number ``place``, from the same noise.
+
+    Raises
+    ------
+    InvalidInput
+        ``prompt_short``: the text has one word only.
+    """
+    words = text.split()
+    if len(words) < 2:
+        raise InvalidInput("prompt_short", f"the prompt {text!r} has one word: leaving it out leaves no prompt")
+    rest = " ".join(words[:place] + words[place + 1 :])
+    found: NDArray[np.float32] = model.generate(rest, seed=seed, steps=steps, guidance=guidance).image  # type: ignore[attr-defined]
+    return found
+
+
+def words_of(tokens: list[str]) -> list[tuple[str, list[int]]]:
+    """Words of a tokenised text with the places of their tokens; start and end tokens belong to none."""
+    found: list[tuple[str, list[int]]] = []
+    open_word = False
+    for place, token in enumerate(tokens):
+        if token.startswith("<|"):
+            continue
+        if not open_word:
+            found.append(("", []))
+        name, places = found[-1]
+        found[-1] = (name + token.removesuffix("</w>"), [*places, place])
+        open_word = not token.endswith("</w>")
+    return found
+
+
+def _word(words: list[tuple[str, list[int]]], word: str) -> tuple[str, list[int]]:
+    for name, places in words:
+        if name.lower() == word.strip().lower():
+            return name, places
+    raise InvalidInput("no_target", f"word {word!r}: choose one of {', '.join(name for name, _ in words)}")
+
+
+def _heat(found: dict[str, list[torch.Tensor]], n_tokens: int) -> NDArray[np.float32]:
+    side = int(max(np.sqrt(maps[0].shape[-1]) for maps in found.values()))
+    total = torch.zeros(n_tokens, side, side)
+    for maps in found.values():
+        for step_map in maps:
+            cells = int(np.sqrt(step_map.shape[-1]))
+            # the batch holds the empty text first, the prompt last
+            plane = step_map[-1, :n_tokens].reshape(n_tokens, 1, cells, cells).float().cpu()
+            large = torch.nn.functional.interpolate(plane, size=(side, side), mode="bicubic", align_corners=False)
+            total += large[:, 0]
+    heat: NDArray[np.float32] = total.clamp(min=0).numpy()
+    return heat / heat.sum(axis=0, keepdims=True).clip(1e-12)
 
 
 def mask_conditioning(
@@ -147,6 +202,8 @@ def mask_conditioning(
         method=Method("mask_conditioning", "explainability.attribution.generation", VERSION, {"change": change}, seed),
         target="the drawn volume", unit=image.unit or "grey value", signed=False, f_x=float(grid.mean()),
         target_unit=image.unit or "grey value", extras=extras,
+        layers={"drawn": first.image, "without": second.image, "organ": mask, "organ_changed": other,
+                **({"lesion": first.mask} if first.mask is not None else {})},
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ class CoordinateQuestion(Question):
         if not model.differentiable:
             raise InvalidInput("no_gradient", f"{model.key} gives no gradient here: its checkout answers boxes only")
         self.model, self.image, self.shape = model, image, image_shape(image)
-        self.prompt, self.mask, self.unit = None, None, "mm"
+        self.prompt, self.mask, self.found, self.unit = None, None, None, "mm"
         self.index = 0 if target is None else target
         names = model.contract.classes
         if not 0 <= self.index < len(names):
@@ -36,6 +36,10 @@ class CoordinateQuestion(Question):
 
     def shares(self, inputs: torch.Tensor) -> torch.Tensor:
         return self(inputs)
+
+    def removal_score(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Minus the distance from the own answer: an edge may go either way when the image goes."""
+        return -(self(inputs) - self.f_x).abs()
 
     @property
     def share_name(self) -> str:

@@ -83,7 +83,7 @@ def jittered(
 
 
 def _answer(question: Question, box: tuple[float, float, float, float]) -> torch.Tensor:
-    return question.model.forward(question.inputs, Prompt(box=box))[0]
+    return question.model.answer(question.inputs, Prompt(box=box))[0]
 
 
 def _pull(question: Question, index: int, sides: tuple[int, int]) -> float:

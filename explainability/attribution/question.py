@@ -15,6 +15,7 @@ from assurance.evidence.errors import InvalidInput, NotComputable
 from explainability.attribution.attribution import Plane
 
 BASELINES = ("black", "blurred", "mean")
+PARTS = ("mask", "component", "boundary", "missed")
 
 
 class Question:
@@ -23,19 +24,23 @@ class Question:
     The mask is taken once, from the image itself, and then held fixed (Vinogradova et al. 2020), so that the scalar is
     the same function for every perturbed image. The network runs once for each call. ``target`` is the index of a
     class; for a segmentation with several classes it chooses the structure, for one with a single mask leave it out.
+    ``part`` says over which cells of a segmentation the mean is taken: the predicted ``mask``, its largest
+    ``component`` (``component 2`` is the second), its ``boundary`` (one cell to either side), or the ``missed`` region,
+    which is the reader's mask ``truth`` (on the image) without the predicted one.
 
     Raises
     ------
     InvalidInput
-        ``no_target`` and what the adapter refuses about image and prompt; ``other_task`` where the output is neither
-        classes nor masks.
+        ``no_target``, ``bad_part``, ``no_truth`` and what the adapter refuses about image and prompt; ``other_task``
+        where the output is neither classes nor masks.
     NotComputable
-        ``empty_mask``, ``not_finite`` (the model's own output), ``out_of_memory``.
+        ``empty_mask``, ``nothing_missed``, ``not_finite`` (the model's own output), ``out_of_memory``.
     """
 
     def __init__(
-        self, model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None
-    ) -> None:
+        self, model: LoadedModel, image: Any, *, target: int | None = None, prompt: Prompt | None = None,
+        part: str = "mask", truth: NDArray[np.bool_] | None = None,
+    ) -> None:  # fmt: skip
         if model.task not in ("classification", "segmentation"):
             raise InvalidInput("other_task", f"{model.key} does {model.task}: choose a method made for that task")
         self.model = model
@@ -45,17 +50,20 @@ class Question:
             self.inputs = model.prepare(image)
             self.prompt = model.network_prompt(prompt, self.shape)
             with torch.inference_mode():
-                outputs = model.forward(self.inputs, self.prompt)
+                outputs = model.whole(self.inputs, self.prompt)
         if not bool(torch.isfinite(outputs).all()):
             raise NotComputable("not_finite", f"{model.key} answers this image with values that are not finite")
         self.unit = "logit"
         self.mask: torch.Tensor | None = None
+        self.found: torch.Tensor | None = None
         self.index = 0
         if model.task == "segmentation":
-            self._ask_for_mask(outputs, target)
-        else:
+            self._ask_for_mask(outputs, target, part, truth)
+        elif part == "mask":
             self._ask_for_class(outputs, target)
-        self.f_x = float(self(self.inputs)[0].detach())
+        else:
+            raise InvalidInput("bad_part", f"part {part!r}: {model.key} answers with classes, which have no parts")
+        self.f_x = float(self._scalar(outputs)[0])
 
     def _ask_for_class(self, outputs: torch.Tensor, target: int | None) -> None:
         classes = self.model.contract.classes
@@ -64,13 +72,14 @@ class Question:
             raise InvalidInput("no_target", f"target {target}: give 0 to {outputs.shape[1] - 1} ({', '.join(classes)})")
         self.name = f"logit of {classes[self.index] if classes else self.index}"
 
-    def _ask_for_mask(self, outputs: torch.Tensor, target: int | None) -> None:
+    def _ask_for_mask(
+        self, outputs: torch.Tensor, target: int | None, part: str, truth: NDArray[np.bool_] | None
+    ) -> None:
         classes = self.model.contract.classes
         if outputs.shape[1] == 1:
             if target is not None:
                 raise InvalidInput("no_target", f"target {target}: this model has one mask, give no target")
-            found = outputs[0, 0] > 0
-            self.name = "mean logit over the predicted mask"
+            found, name = outputs[0, 0] > 0, ""
         else:
             labels = outputs[0].argmax(dim=0)
             largest = int(labels[labels > 0].mode().values) if bool((labels > 0).any()) else 0
@@ -79,21 +88,64 @@ class Question:
                 raise InvalidInput("no_target", f"target {target}: give 0 to {outputs.shape[1] - 1}")
             found = labels == self.index if self.index else torch.zeros_like(labels, dtype=torch.bool)
             name = classes[self.index] if classes else f"class {self.index}"
-            self.name = f"mean logit of {name} over its predicted mask"
-        if not bool(found.any()):
+        if part != "missed" and not bool(found.any()):
             raise NotComputable("empty_mask", "the model found nothing in this image: there is no mask to explain")
-        self.mask = found.float().clone()
+        self.found = found.float().clone()
+        cells, self.area = self._part(found, part, truth)
+        self.mask = cells.float().clone()
+        self.name = f"mean logit{f' of {name}' if name else ''} over {self.area}"
+
+    def _part(self, found: torch.Tensor, part: str, truth: NDArray[np.bool_] | None) -> tuple[torch.Tensor, str]:
+        kind, _, rank = part.partition(" ")
+        if kind not in PARTS or (rank and (kind != "component" or not rank.isdigit() or int(rank) < 1)):
+            raise InvalidInput("bad_part", f"part {part!r}: choose one of {', '.join(PARTS)}, or 'component 2'")
+        if kind == "mask":
+            return found, "the predicted mask"
+        inside = found.cpu().numpy()
+        if kind == "missed":
+            if truth is None:
+                raise InvalidInput("no_truth", "what was missed is known from a reader's mask only: send one")
+            grid = torch.as_tensor(self.to_grid(truth)).float()[None, None]
+            cells = torch.nn.functional.interpolate(grid, size=found.shape, mode="area")[0, 0].numpy() > 0.5
+            chosen, area = cells & ~inside, "the region that the model missed"
+            if not chosen.any():
+                raise NotComputable("nothing_missed", "the predicted mask covers the reader's: nothing was missed")
+        elif kind == "boundary":
+            chosen = ndimage.binary_dilation(inside) & ~ndimage.binary_erosion(inside, border_value=1)
+            area = "the boundary of the predicted mask"
+        else:
+            labels, count = ndimage.label(inside)
+            place = int(rank or 1)
+            if place > count:
+                raise InvalidInput("bad_part", f"part {part!r}: the predicted mask has {count} components")
+            sizes = np.bincount(labels.ravel())[1:]
+            chosen = labels == int(np.argsort(-sizes, kind="stable")[place - 1]) + 1
+            area = (
+                "the largest component of the predicted mask"
+                if place == 1
+                else f"component {place} of the predicted mask"
+            )
+        return torch.as_tensor(chosen, device=found.device), area
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """(B, C, ...) to (B,)."""
-        outputs = self.model.forward(inputs, self.prompt)
+        return self._scalar(self._outputs(inputs))
+
+    def shares(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, C, ...) to (B,): the target as a probability, for sentences; over a mask its mean."""
+        return self._share(self._outputs(inputs))
+
+    def _outputs(self, inputs: torch.Tensor) -> torch.Tensor:
+        """In one pass where a gradient is asked for, else in windows where the model has them: they need less room."""
+        graded = torch.is_grad_enabled() and inputs.requires_grad
+        return self.model.answer(inputs, self.prompt) if graded else self.model.whole(inputs, self.prompt)
+
+    def _scalar(self, outputs: torch.Tensor) -> torch.Tensor:
         if self.mask is None:
             return outputs[:, self.index]
         return (outputs[:, self.index] * self.mask).flatten(1).sum(dim=1) / self.mask.sum()
 
-    def shares(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(B, C, ...) to (B,): the target as a probability, for sentences; over a mask its mean."""
-        outputs = self.model.forward(inputs, self.prompt)
+    def _share(self, outputs: torch.Tensor) -> torch.Tensor:
         if self.mask is None:
             return outputs.softmax(dim=1)[:, self.index]
         chance = outputs[:, 0].sigmoid() if outputs.shape[1] == 1 else outputs.softmax(dim=1)[:, self.index]
@@ -104,11 +156,15 @@ class Question:
         classes = self.model.contract.classes
         if self.mask is None:
             return f"the score for {classes[self.index] if classes else self.index}"
-        return "the mean probability over the predicted mask"
+        return f"the mean probability over {self.area}"
+
+    def removal_score(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, C, ...) to (B,): what falls when the image loses what the answer rests on."""
+        return self.shares(inputs)
 
     def predicted_mask(self) -> NDArray[np.bool_] | None:
-        """The fixed mask on the pixels of the image."""
-        return None if self.mask is None else np.asarray(self.on_image(self.mask.cpu()) > 0.5)
+        """The whole predicted mask, as found on the image itself, on the pixels of the image."""
+        return None if self.found is None else np.asarray(self.on_image(self.found.cpu()) > 0.5)
 
     def at(self, inputs: torch.Tensor) -> Question:
         """The same question (same class, same fixed mask) at other values of the network's input."""
@@ -121,8 +177,7 @@ class Question:
     def of(self, network: torch.nn.Module) -> Question:
         """The same question, asked of another network of the same architecture."""
         other = copy.copy(self)
-        other.model = copy.copy(self.model)
-        other.model.network = network.eval().requires_grad_(False)
+        other.model = self.model.with_network(network)
         return other.at(self.inputs)
 
     def baseline(self, name: str) -> torch.Tensor:

@@ -37,7 +37,7 @@ class DisplacementQuestion(Question):
             raise InvalidInput("bad_component", f"component {component!r}: choose 0, 1, 2 or length")
         self.model, self.image = model, image
         self.shape = tuple(int(side) for side in np.asarray(image.fixed.array).shape)
-        self.prompt, self.mask, self.index, self.unit = None, None, 0, "mm"
+        self.prompt, self.mask, self.found, self.index, self.unit = None, None, None, 0, "mm"
         self.component = component
         with memory_refused(model.key):
             whole = model.prepare(image)
@@ -75,7 +75,7 @@ class DisplacementQuestion(Question):
 
     def vectors(self, inputs: torch.Tensor) -> torch.Tensor:
         """Mean displacement (B, 3) in mm along the network's axes."""
-        field = self.model.forward(inputs)
+        field = self.model.answer(inputs)
         block = field[(slice(None), slice(None), *self.block)].flatten(2).mean(dim=2)
         return block * self.mm_per_cell.to(block)
 
@@ -85,6 +85,10 @@ class DisplacementQuestion(Question):
 
     def shares(self, inputs: torch.Tensor) -> torch.Tensor:
         return self(inputs)
+
+    def removal_score(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Minus the distance from the own answer: a displacement may go either way when the image goes."""
+        return -(self(inputs) - self.f_x).abs()
 
     @property
     def share_name(self) -> str:
@@ -108,7 +112,7 @@ class SimilarityQuestion(DisplacementQuestion):
         return f"local cross-correlation at voxel {', '.join(map(str, self.landmark))}"
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        field = self.model.forward(inputs)
+        field = self.model.answer(inputs)
         centre = [part.start + BLOCK for part in self.block]
         limits = inputs.shape[2:]
         part = tuple(

@@ -51,7 +51,7 @@ def tiled_saliency(
         if name not in done:
             inputs = question.inputs[(slice(None), slice(None), *outer)].clone().requires_grad_(True)
             with memory_refused("tiled_saliency"):
-                logits = question.model.forward(inputs, question.prompt)[0, question.index]
+                logits = question.model.answer(inputs, question.prompt)[0, question.index]
                 inner = tuple(
                     slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True)
                 )  # fmt: skip
@@ -130,7 +130,7 @@ def _fall(question: Question, fill: torch.Tensor, part: Slices, outer: Slices) -
     inner = tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True))
     covered[(slice(None), slice(None), *inner)] = fill[(slice(None), slice(None), *part)]
     with torch.inference_mode(), memory_refused("tiled_occlusion"):
-        before, after = (question.model.forward(each, question.prompt)[0, question.index] for each in (inputs, covered))
+        before, after = (question.model.answer(each, question.prompt)[0, question.index] for each in (inputs, covered))
         return float(((before - after) * weight).sum())
 
 

@@ -47,6 +47,11 @@ class Graded:
     def key(self) -> str:
         return self.attribution.method.key
 
+    def case_seed(self, seed: int) -> int:
+        """``seed`` for this image. Drawn with one seed, all cases of a card would share one random model and order, and
+        the verdict would hang on that draw."""
+        return seed + int(array_digest(inputs=self.question.inputs.detach().cpu().numpy())[:8], 16)
+
     def region_needed(self) -> NDArray[np.bool_]:
         if self.region is None or not self.region.any():
             raise NotComputable("no_region", "no mask says where relevance is expected: give a reader's mask")

@@ -50,6 +50,8 @@ def card(
     if failed:
         titles = ", ".join(CHECKS[key.removeprefix("card_")].title for key in failed)
         reason = f"fails {titles} over {len(cases)} cases"
+    elif cases and not rows:
+        reason = "no check of faithfulness applies: these maps answer another question than where the model looks"
     elif not judged:
         reason = f"{len(cases)} cases with this map: a card needs {enough}"
     value = (len(judged) - len(failed)) / len(judged) if judged else None

@@ -32,15 +32,27 @@ def with_spacing(image: CaseImage, facts: Mapping[str, Any]) -> CaseImage:
 
 
 def prompt_of(facts: Mapping[str, Any]) -> Prompt | None:
-    """``prompt`` is a box (x0, y0, x1, y1) or a mapping with ``box`` or ``text``; None where the case has none."""
+    """``prompt`` is a box (x0, y0, x1, y1), or a mapping with ``box``, ``text`` or ``label``; None without one."""
     given = facts.get("prompt", facts.get("box"))
     if not given:
         return None
     if isinstance(given, Mapping):
         text = str(given.get("text", ""))
         box = given.get("box")
-        return Prompt(box=_box(box) if box else None, text=text)
+        return Prompt(box=_box(box) if box else None, text=text, label=str(given.get("label", "")))
     return Prompt(box=_box(given))
+
+
+def prompt_for(file: CaseFile, image: CaseImage) -> Prompt | None:
+    """The case's prompt; ``organ`` in its facts is the SHA-256 of the artefact with the organ's mask."""
+    prompt, sha256 = prompt_of(file.facts), file.facts.get("organ")
+    if not sha256:
+        return prompt
+    artefact = Artefact.objects.filter(organisation=file.organisation, sha256=sha256).first()
+    if artefact is None:
+        raise InvalidInput("no_image", f"the organ mask {str(sha256)[:12]} of this case is not stored: send it first")
+    mask = read_mask(read_artefact(artefact), shape=image.pixels.shape, name="the organ mask")
+    return replace(prompt or Prompt(), mask=mask)
 
 
 def _box(given: Any) -> tuple[float, float, float, float]:

@@ -150,7 +150,7 @@ def _instance(explanation: Explanation) -> Actor:
 def _computed(explanation: Explanation, models: Any, progress: Callable[[str], None]) -> dict[str, Any]:
     # torch is needed from here on only: doors that ask for a map must not load it.
     from explainability.case_images import read_case_image
-    from explainability.services.case_inputs import fixed_of, prompt_of, references_for, truth_of, with_spacing
+    from explainability.services.case_inputs import fixed_of, prompt_for, references_for, truth_of, with_spacing
     from explainability.services.kept_parts import kept_parts
     from explainability.services.loaded_models import LoadedModels
     from explainability.services.map_files import MEDIA_TYPE, pack_map
@@ -169,12 +169,12 @@ def _computed(explanation: Explanation, models: Any, progress: Callable[[str], N
     other, other_name = other_map(explanation)
     with kept_parts(explanation) as kept:
         made = graded_map(
-            model, image, method=explanation.method, parameters=parameters, prompt=prompt_of(image_file.facts),
+            model, image, method=explanation.method, parameters=parameters, prompt=prompt_for(image_file, image),
             truth=truth_of(files.get(CaseFile.Role.TRUTH), image), effort=effort, other=other, other_name=other_name,
             fixed=fixed_of(image_file), references=references_for(explanation), kept=kept, progress=progress,
         )  # fmt: skip
     facts = facts_of(made, model=model, image_sha256=image_file.artefact.sha256, spacing_mm=image.spacing_mm)
-    packed = pack_map(made.attribution, mask=made.mask, facts=facts)
+    packed = pack_map(made.attribution, mask=made.mask, facts=facts, around=made.around.arrays())
     name = f"{explanation.method} of {explanation.case[:12]}"
     where: dict[str, Any] = {"organisation_id": explanation.organisation_id}
     return {

@@ -20,7 +20,7 @@ from explainability.case_images import CaseImage
 from explainability.faithfulness.caution import CAUTION
 from explainability.models import Explanation
 from explainability.services.map_files import unpack_map
-from explainability.services.viewer_data import case_image
+from explainability.services.viewer_data import frame_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def export_map(explanation: Explanation, kind: str) -> bytes:
         raise ValueError("an explanation without a map cannot be exported")
     values, _, facts = unpack_map(read_artefact(explanation.map_file))
     if kind == "nifti":
-        return nifti_map(values, case_image(file), facts)
+        return nifti_map(values, frame_of(explanation, file), facts)
     content = read_artefact(file.artefact)
     uids = _uids(explanation)
     if content[128:132] == b"DICM" and values.ndim == 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from assurance.adapters.protocol import LoadedModel, Pair, Prompt, Volume
 from assurance.evidence.errors import InvalidInput, NotComputable
-from assurance.evidence.finding import Finding
 from explainability.attribution.asking import ask
 from explainability.attribution.attribution import Attribution
 from explainability.attribution.catalogue import EXPLAINERS, checked_parameters
@@ -23,23 +22,13 @@ from explainability.faithfulness.case_card import checks_of, grade, settings_of
 from explainability.faithfulness.graded import Graded
 from explainability.faithfulness.map_signals import map_signals
 from explainability.faithfulness.perturbation_facts import PerturbationFact, masking_fact, strongest_region
+from explainability.services.drawing import graded_drawing
+from explainability.services.graded_map import GradedMap
+from explainability.services.surroundings import surroundings
 
 FILLS = {"classification": 32, "segmentation": 8}  # a prompted segmentation costs a hundred times a classifier's pass
+LONGEST_LIST = 400
 FEW_FILLS = 8  # a registration or localization runs a whole volume for each
-
-
-@dataclass(frozen=True)
-class GradedMap:
-    """What one call makes: the map, the Findings of its checks, its sentences, its scalars and its picture."""
-
-    attribution: Attribution
-    report_card: list[Finding]
-    statements: list[PerturbationFact]
-    signals: Mapping[str, float | None]
-    overlay: bytes
-    mask: NDArray[np.bool_] | None
-    prediction: Mapping[str, Any]
-    warnings: list[str] = field(default_factory=list)
 
 
 def model_image(image: CaseImage) -> Any:
@@ -86,18 +75,27 @@ def graded_map(
         raise InvalidInput("no_gradient", f"{model.key} gives no gradient: choose occlusion or kernel_shap")
     settings: dict[str, Any] = checked_parameters(method, parameters or {})
     target, seed = settings.pop("target", None), settings.pop("seed", 0)
+    part, precision = settings.pop("part", "mask"), settings.pop("precision", "float32")
+    model = model.in_precision(precision) if precision != "float32" else model
     explain = entry.load()
     progress("image")
-    given = image.pixels if entry.facts.get("question") == "none" else given_to(model, image, fixed)
-    if entry.facts.get("question") == "none" and model.input_kind == "volume":
-        given = model_image(image)
-    asked = question or ask(model, given, method=method, target=target, prompt=prompt, parameters=settings)
+    if entry.facts.get("question") == "none":
+        progress(entry.title)
+        return graded_drawing(
+            model, model_image(image), method=method, explain=explain, settings=settings, target=target, prompt=prompt,
+            seed=seed, spacing_mm=image.spacing_mm if model.input_kind == "volume" else None, other=other,
+            other_name=other_name, progress=progress, overlay=lambda drawn: _drawn_overlay(drawn, image),
+        )  # fmt: skip
+    given = given_to(model, image, fixed)
+    asked = question or ask(
+        model, given, method=method, target=target, prompt=prompt, parameters=settings, part=part, truth=truth
+    )
+    if asked is None:
+        raise InvalidInput("other_task", f"{method} draws images: ask it of a generator")
     if entry.facts.get("references"):
         settings["references"] = references
     extra: dict[str, Any] = {"kept": kept, "progress": progress} if entry.facts.get("kept") else {}
     progress(entry.title)
-    if asked is None:
-        return _drawn(explain(model, given, target=target, prompt=prompt, seed=seed, **settings), image)
     attribution: Attribution = explain(model, given, question=asked, seed=seed, **settings, **extra)
 
     def again(other_question: Question) -> Attribution:
@@ -105,7 +103,10 @@ def graded_map(
         return made
 
     own_mask = asked.predicted_mask()
+    around = surroundings(asked, progress=progress)
     region, region_name = (truth, "the reader's mask") if truth is not None else (own_mask, "the predicted mask")
+    if region is None:
+        region, region_name = around.region, around.region_name
     graded = Graded(
         asked, attribution, again, region=region, region_name=region_name if region is not None else "",
         spacing_mm=(fixed or image).spacing_mm, other=other, other_name=other_name,
@@ -124,19 +125,13 @@ def graded_map(
     return GradedMap(
         attribution=attribution, report_card=findings, statements=statements, signals=signals,
         overlay=_overlay(fixed or image, attribution, region, box), mask=own_mask, prediction=_prediction(asked),
-        warnings=warnings,
+        warnings=warnings, around=around, precision=precision,
     )  # fmt: skip
 
 
-def _drawn(attribution: Attribution, image: CaseImage) -> GradedMap:
-    """A map of a generator: it shows how an image came about and has no faithfulness to a given one to be judged."""
-    shown = image if image.pixels.shape[:2] == attribution.values.shape[:2] else CaseImage(attribution.values)
-    return GradedMap(
-        attribution=attribution, report_card=[], statements=[], signals={}, mask=None,
-        overlay=_overlay(shown, attribution, None, None), warnings=[],
-        prediction={"quantity": attribution.target, "value": attribution.f_x, "target": attribution.target,
-                    "f_x": attribution.f_x, "unit": attribution.target_unit},
-    )  # fmt: skip
+def _drawn_overlay(attribution: Attribution, image: CaseImage) -> bytes:
+    """Over the image that was drawn; a volume keeps the axes of the one that it was drawn into."""
+    return _overlay(replace(image, pixels=attribution.layers["drawn"]), attribution, None, None)
 
 
 def _statements(
@@ -197,7 +192,9 @@ def facts_of(made: GradedMap, *, model: LoadedModel, image_sha256: str, spacing_
         "grid": list(attribution.grid_values.shape), "spacing_mm": list(spacing_mm) if spacing_mm else None,
         "image_sha256": image_sha256, "weights_sha256": model.weights_sha256, "adapter": model.key,
         "prediction": dict(made.prediction), "signals": dict(made.signals), "warnings": made.warnings,
-        "extras": attribution.extras,
+        "extras": attribution.extras, "precision": made.precision, "has_mask": made.mask is not None,
+        "layers": [*attribution.layers, *made.around.arrays()],
+        "classes": list(model.contract.classes)[:LONGEST_LIST], **made.around.facts(),
     }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_POST
 
@@ -26,6 +25,8 @@ from explainability.selectors.explanations import case_explanations
 from explainability.services.explanations import ask_explanation
 from explainability.services.map_export import EXPORTS
 from explainability.views.access import case_files, deployment_of
+from explainability.views.asking import fields_for, parameters_from
+from explainability.views.layers import layers_of, title_of
 
 
 @login_required
@@ -76,7 +77,8 @@ def case(request: HttpRequest, slug: str, case: str) -> HttpResponse:
     context = {
         "deployment": deployment, "case": case, "files": files, "caution": CAUTION, "open_work": open_work,
         "explanations": [_shown(row) for row in explanations],
-        "layers": (layers := _layers(deployment.slug, case, files, explanations)), "layers_json": json.dumps(layers),
+        "layers": (layers := layers_of(deployment.slug, case, task, files, explanations)),
+        "layers_json": json.dumps(layers), "fields": fields_for(task, files, explanations),
         "facts": files["image"].facts if "image" in files else {},
         "methods": [(key, entry) for key, entry in EXPLAINERS.items() if task in entry.facts["tasks"]],
         "may_ask": may(request.user, Action.ASK_EXPLANATION, deployment),  # type: ignore[arg-type]
@@ -93,13 +95,10 @@ def ask(request: HttpRequest, slug: str, case: str) -> HttpResponse:
         request.user, Action.ASK_EXPLANATION, deployment,  # type: ignore[arg-type]
         request_id=getattr(request, "request_id", ""),
     )  # fmt: skip
-    parameters: dict[str, Any] = {"effort": request.POST.get("effort", "quick")}
-    if request.POST.get("baseline"):
-        parameters["baseline"] = request.POST["baseline"]
+    method = request.POST.get("method", "")
     try:
-        found = ask_explanation(
-            deployment, case=case, method=request.POST.get("method", ""), parameters=parameters, origin="person", by=by
-        )
+        parameters = parameters_from(method, request.POST)
+        found = ask_explanation(deployment, case=case, method=method, parameters=parameters, origin="person", by=by)
     except InvalidInput as refusal:
         messages.error(request, refusal.message)
     else:
@@ -116,29 +115,6 @@ def _shown(row: Explanation) -> dict[str, Any]:
         for item in row.report_card
         if item["quantity"] in CHECKS
     ]
-    title = EXPLAINERS[row.method].title if row.method in EXPLAINERS else row.method
-    variant = ", ".join(f"{name} {value}" for name, value in row.parameters.items() if name != "effort")
-    return {"row": row, "title": title, "variant": variant, "checks": checks}
-
-
-def _layers(slug: str, case: str, files: dict[str, CaseFile], rows: list[Explanation]) -> dict[str, Any]:
-    """What the viewer may fetch, as plain values for a data attribute."""
-    maps = [
-        {
-            "id": str(row.pk), "title": " ".join(filter(None, (_shown(row)["title"], _shown(row)["variant"]))),
-            "version": str(row.version), "signed": bool(row.facts.get("signed")), "unit": row.facts.get("unit", ""),
-            "url": reverse("explainability:map_layer", args=[row.pk, "map"]),
-            "mask": reverse("explainability:map_layer", args=[row.pk, "mask"])
-            if row.facts.get("prediction", {}).get("quantity", "").endswith("mask") else "",
-            "extras": row.facts.get("extras", {}),
-        }
-        for row in rows if row.status == Explanation.Status.DONE and row.map_file
-    ]  # fmt: skip
-    facts = files["image"].facts if "image" in files else {}
-    prompt = facts.get("prompt", facts.get("box"))
-    box = prompt.get("box") if isinstance(prompt, dict) else prompt
-    return {
-        "image": reverse("explainability:case_layer", args=[slug, case, "image"]) if "image" in files else "",
-        "truth": reverse("explainability:case_layer", args=[slug, case, "truth"]) if "truth" in files else "",
-        "box": box or None, "maps": maps, "landmarks": facts.get("landmarks", []), "unit": facts.get("unit", ""),
-    }  # fmt: skip
+    title, variant = title_of(row)
+    judged = EXPLAINERS[row.method].facts.get("judged", True) if row.method in EXPLAINERS else True
+    return {"row": row, "title": title, "variant": variant, "checks": checks, "judged": judged}

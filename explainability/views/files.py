@@ -11,6 +11,7 @@ from django.views.decorators.cache import cache_control
 from assurance.evidence.errors import Refusal
 from assurance.services.artefacts import read_artefact
 from explainability.services import viewer_data
+from explainability.services.case_inputs import fixed_of
 from explainability.services.map_export import EXPORTS, export_map
 from explainability.views.access import case_files, deployment_of, explanation_of
 
@@ -18,16 +19,22 @@ from explainability.views.access import case_files, deployment_of, explanation_o
 @login_required
 @cache_control(private=True, max_age=300)
 def case_layer(request: HttpRequest, slug: str, case: str, role: str) -> HttpResponse:
+    """``image``; ``fixed``, the fixed volume of a registration; ``truth``, the reader's mask on either."""
     files = case_files(deployment_of(request, slug), case)
-    if "image" not in files or role not in ("image", "truth") or role not in files:
+    if "image" not in files or role not in ("image", "fixed", "truth") or (role == "truth" and role not in files):
         raise Http404
     try:
-        image = viewer_data.case_image(files["image"])
+        fixed = fixed_of(files["image"])
+        if role == "fixed" and fixed is None:
+            raise Http404
         if role == "image":
+            return _layer(viewer_data.image_layer(viewer_data.case_image(files["image"])))
+        image = fixed or viewer_data.case_image(files["image"])
+        if role == "fixed":
             return _layer(viewer_data.image_layer(image))
         return _layer(viewer_data.mask_layer(viewer_data.truth_mask(files["truth"], image), image))
     except Refusal as refusal:
-        return HttpResponse(refusal.message, status=422, content_type="text/plain; charset=utf-8")
+        return _refused(refusal)
 
 
 @login_required
@@ -35,15 +42,19 @@ def case_layer(request: HttpRequest, slug: str, case: str, role: str) -> HttpRes
 def map_layer(request: HttpRequest, explanation_id: UUID, kind: str) -> HttpResponse:
     found = explanation_of(request, explanation_id)
     files = case_files(found.deployment, found.case)
-    if found.map_file is None or "image" not in files or kind not in ("map", "mask"):
+    if "image" not in files or kind not in viewer_data.MAP_LAYERS:
         raise Http404
-    image = viewer_data.case_image(files["image"])
-    if kind == "map":
-        return _layer(viewer_data.map_layer(found, image))
-    inside = viewer_data.predicted_mask(found)
-    if inside is None:
+    try:
+        layer = viewer_data.explanation_layer(found, files["image"], kind)
+    except Refusal as refusal:
+        return _refused(refusal)
+    if layer is None:
         raise Http404
-    return _layer(viewer_data.mask_layer(inside, image))
+    return _layer(layer)
+
+
+def _refused(refusal: Refusal) -> HttpResponse:
+    return HttpResponse(refusal.message, status=422, content_type="text/plain; charset=utf-8")
 
 
 @login_required

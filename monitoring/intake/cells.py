@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?$"
 ENDLESS = r"^[+-]?(?i:inf|infinity)$"
+_EMPTY = pa.array(["", "NaN", "nan"])
 ZONED = r"\d[T ]\d.*(?:[zZ]|[+-]\d{2}:?\d{2})$"
 
 
@@ -22,7 +23,7 @@ def mask(array: pa.Array) -> NDArray[np.bool_]:
 
 
 def texts(array: pa.Array) -> pa.Array:
-    """Cells as text without surrounding blanks; empty text and lists are null."""
+    """Cells as text without surrounding blanks; empty text, "NaN" and lists are null."""
     if pa.types.is_nested(array.type) or pa.types.is_null(array.type):
         return pa.nulls(len(array), pa.string())
     if (
@@ -34,7 +35,16 @@ def texts(array: pa.Array) -> pa.Array:
     # PostgreSQL's text holds no NUL; a cell with one stays visible as odd
     whole = pc.replace_substring(array.cast(pa.string()), "\x00", "\ufffd")
     trimmed = pc.utf8_trim_whitespace(whole)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    return pc.if_else(pc.is_in(trimmed, _EMPTY), None, trimmed)
+
+
+def nans(array: pa.Array) -> NDArray[np.bool_]:
+    """Where a cell holds NaN itself: not an empty cell, but a computation that failed."""
+    if pa.types.is_floating(array.type):
+        return mask(pc.is_nan(array))
+    if pa.types.is_string(array.type):
+        return mask(pc.match_substring_regex(array, r"^\s*(?i:nan)\s*$"))
+    return np.zeros(len(array), dtype=bool)
 
 
 def numbers(array: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

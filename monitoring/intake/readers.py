@@ -85,7 +85,7 @@ def _csv(source: BinaryIO, rows: int) -> Iterator[Columns]:
             pacsv.ParseOptions(delimiter=delimiter, invalid_row_handler=ragged, newlines_in_values=True),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True,
-                null_values=["", "NA", "NaN", "nan", "null"],
+                null_values=["", "NA", "null"],
             ),
         )  # fmt: skip
     number = 0

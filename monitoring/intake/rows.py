@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput
-from monitoring.intake.cells import mask, numbers, texts, times
+from monitoring.intake.cells import mask, nans, numbers, texts, times
 from monitoring.intake.columns import Columns, Refused
 from monitoring.intake.deidentify import LONGEST_LEVEL, take_away
 from monitoring.intake.embeddings import embeddings
@@ -113,6 +113,8 @@ def check_rows(columns: Columns, expected: Expected) -> CheckedRows:
     label_time = _times(values, "label_time", site, expected, sieve, required=False)
     score = _number(values, "score", sieve) if "score" in values else None
     if score is not None:
+        failed = "score is NaN: give a finite number, or leave the cell empty"
+        sieve.refuse(nans(values["score"]), "score", "not_finite", failed, values=values["score"])
         outside = ~np.isnan(score) & ((score < 0) | (score > 1))
         sieve.refuse(outside, "score", "out_of_range", lambda value: f"score {value} lies outside 0..1", values=score)
     label = _number(values, "label", sieve) if "label" in values else np.full(n, np.nan)

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from assurance.models import Deployment, FindingRecord, ModelVersion
+from monitoring.words import SHORT_WORDS, capital, name_of, place_name, signal_name
 
 
 class Alarm(models.Model):
@@ -50,9 +51,9 @@ class Alarm(models.Model):
         )
 
     def __str__(self) -> str:
-        where = f" at {self.stratum.removeprefix('site=')}" if self.stratum else ""
-        name = (self.signal or self.quantity).removeprefix("meta_").removeprefix("q_").replace("_", " ")
-        return f"{name}{where}: {self.quantity.replace('_', ' ')}" if self.signal else f"{name}{where}"
+        place = place_name(self.stratum)
+        name = capital(signal_name(self.signal) or name_of(self.quantity)) + (f" at {place}" if place else "")
+        return f"{name}: {SHORT_WORDS.get(self.quantity, name_of(self.quantity))}" if self.signal else name
 
 
 class AlarmNote(models.Model):

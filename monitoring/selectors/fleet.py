@@ -64,9 +64,9 @@ class Overview:
 
     @property
     def expected(self) -> float | None:
-        """Median cases of the twelve windows before the newest one."""
+        """Median cases of the twelve windows before the newest one; None with fewer than three."""
         before = sorted(v.value for v in (self.volume.steps[-13:-1] if self.volume else ()) if v.value is not None)
-        return before[len(before) // 2] if before else None
+        return before[len(before) // 2] if len(before) >= 3 else None
 
 
 def overviews(deployments: Sequence[Deployment]) -> list[Overview]:

@@ -1,9 +1,8 @@
 """PNG and NIfTI files named by their case: kept as the case's image, measured once by a task."""
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from assurance.services.artefacts import read_artefact, store_artefact
 from assurance.services.pseudonyms import pseudonym
 from monitoring.intake.image_quality import Slices, quality_panel
 from monitoring.intake.json_rows import columns_of_rows
+from monitoring.intake.unpack import unpacked
 from monitoring.models import CasePlace, Prediction, PredictionBatch
 from monitoring.services.intake import accept_columns
 
@@ -24,6 +24,7 @@ MEASURE = "monitoring.measure_case_image"
 ENDINGS = {".png": "image/png", ".nii": "application/x-nifti", ".nii.gz": "application/x-nifti+gzip"}
 MOST_BYTES = 2**30
 MOST_PIXELS = 2**26
+MOST_VOLUME_BYTES = 2**31  # of a NIfTI file once it is unpacked
 
 
 def image_type(path: Path) -> str:
@@ -113,20 +114,32 @@ def _nifti(content: bytes, *, packed: bool) -> Slices:
     """Read from the bytes slice by slice, whatever the volume's size."""
     import nibabel
 
-    try:
-        image = nibabel.Nifti1Image.from_bytes(gzip.decompress(content) if packed else content)
+    with _readable("NIfTI"):
+        if packed:
+            content = unpacked(io.BytesIO(content), encoding="gzip", most=MOST_VOLUME_BYTES).read()
+        image = nibabel.Nifti1Image.from_bytes(content)
         shape = image.shape[:3]
-        if len(shape) < 2 or shape[0] * shape[1] > MOST_PIXELS:
+        if len(shape) < 2 or not 0 < shape[0] * shape[1] <= MOST_PIXELS:
             raise InvalidInput("too_large", f"the volume has slices of {shape} voxels")
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, zlib.error, ValueError) as error:
-        raise InvalidInput("unreadable", f"the file is no NIfTI: {error}") from error
 
     def slices() -> Iterator[Any]:
-        if len(shape) == 2:
-            yield np.asarray(image.dataobj)
-            return
-        for place in range(shape[2]):
-            plane = np.asarray(image.dataobj[:, :, place])
-            yield plane if plane.ndim == 2 else plane[..., 0]
+        with _readable("NIfTI"):
+            if len(shape) == 2:
+                yield np.asarray(image.dataobj)
+                return
+            for place in range(shape[2]):
+                plane = np.asarray(image.dataobj[:, :, place])
+                yield plane if plane.ndim == 2 else plane[..., 0]
 
     return slices
+
+
+@contextmanager
+def _readable(kind: str) -> Iterator[None]:
+    """A damaged file breaks its reader wherever it is damaged: that is told as what it is."""
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput("unreadable", f"the file is no {kind}: {type(error).__name__}: {error}"[:300]) from error

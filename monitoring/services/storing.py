@@ -145,6 +145,8 @@ def _insert_new(cursor: Any, batch: PredictionBatch, where: str) -> int:
     return int(cursor.rowcount)
 
 
+# OFFSET 0 keeps the order: each arriving row looks for its place and there for its row, by index. Left to choose, the
+# planner reads whole tables against each other while they are too new for statistics.
 _MEETING = sql.SQL("""
 CREATE TEMP TABLE meeting ON COMMIT DROP AS
 SELECT a.place, p."case", p.batch_id AS old_batch, p.study_time AS old_time, p.site AS old_site,
@@ -157,9 +159,15 @@ SELECT a.place, p."case", p.batch_id AS old_batch, p.study_time AS old_time, p.s
     IS DISTINCT FROM (p.patient, p.study_time, p.site, p.score, p.decision, {old_numbers}, {old_levels}, p.embedding)
     AS differs
 FROM arriving a
-JOIN monitoring_caseplace c ON c.deployment_id = %(deployment)s AND c.version_id = %(version)s AND c."case" = a."case"
-JOIN monitoring_prediction p ON p.deployment_id = c.deployment_id AND p.version_id = c.version_id
-    AND p."case" = c."case" AND p.study_time = c.study_time
+CROSS JOIN LATERAL (
+    SELECT study_time FROM monitoring_caseplace
+    WHERE deployment_id = %(deployment)s AND version_id = %(version)s AND "case" = a."case" OFFSET 0
+) c
+CROSS JOIN LATERAL (
+    SELECT * FROM monitoring_prediction
+    WHERE deployment_id = %(deployment)s AND study_time = c.study_time AND version_id = %(version)s
+        AND "case" = a."case" OFFSET 0
+) p
 JOIN monitoring_predictionbatch b ON b.id = p.batch_id
 """)
 _CORRECTS = "differs AND same_purpose AND NOT twice"

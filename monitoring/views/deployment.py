@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from monitoring.models import Alarm
 from monitoring.selectors import charts
 from monitoring.selectors.charts import Step, Stream, moved_since
 from monitoring.selectors.fleet import LIMITS, alarms_of, open_jobs
+from monitoring.selectors.maturity import QUANTITY as LABELLED
+from monitoring.selectors.maturity import maturity
 from monitoring.selectors.saved_views import saved_views
 from monitoring.services.plans import plan_of
 from monitoring.words import BADGES, SHORT_WORDS, capital, name_of, number, place_name, signal_name, story
@@ -64,10 +67,21 @@ class Panel:
         return f"{told}: too few cases for a verdict" if self.state == "insufficient" else told
 
 
-@login_required
-def deployment(request: HttpRequest, slug: str) -> HttpResponse:
-    """``?stratum=``, ``?statistic=``, ``?from=`` and ``?to=`` choose what is drawn; all panels share the time axis."""
-    subject = get_object_or_404(visible_deployments(request.user).prefetch_related("sites"), slug=slug)
+@dataclass(frozen=True)
+class Choice:
+    """What the address asks for, and the streams that answer it."""
+
+    newest: datetime | None
+    strata: list[str]
+    stratum: str
+    statistic: str
+    held: list[str]
+    begin: datetime | None
+    end: datetime | None
+    streams: list[Stream]
+
+
+def _choice(request: HttpRequest, subject: Deployment) -> Choice:
     newest = charts.newest_windows([subject]).get(subject.pk)
     strata = charts.strata_of(subject)
     stratum = _stratum(request.GET.get("stratum"), strata)
@@ -81,16 +95,27 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
     hidden = (set(STATISTICS) - {statistic}) | (ONE_OF_LEVELS - {"chi_square", statistic}) | set(EXPLAINS)
     wanted = [quantity for quantity in held if quantity not in hidden]
     streams = charts.streams_of(subject, stratum=stratum, quantities=wanted, start=begin, end=end) if newest else []
+    return Choice(newest, strata, stratum, statistic, held, begin, end, streams)
+
+
+@login_required
+def deployment(request: HttpRequest, slug: str) -> HttpResponse:
+    """``?stratum=``, ``?statistic=``, ``?from=`` and ``?to=`` choose what is drawn; all panels share the time axis."""
+    subject = get_object_or_404(visible_deployments(request.user).prefetch_related("sites"), slug=slug)
+    chosen = _choice(request, subject)
+    newest, stratum, statistic, streams = chosen.newest, chosen.stratum, chosen.statistic, chosen.streams
     alarms = alarms_of(subject)
     axis = _axis(streams)
-    groups, data = _groups(subject, streams, axis, alarms) if axis else ([], {})
+    known = maturity(streams)
+    drawn = [*streams, known] if known else streams
+    groups, data = _groups(subject, drawn, axis, alarms) if axis else ([], {})
     rows, ends = _strip_rows(one for one in streams if one.quantity != "volume")  # a count of cases is no judgement
     told = [one for one in streams if one.family == "performance" or moved_since(one.steps)]
     contents = charts.contents_at([(subject.pk, *one.key, one.last.start) for one in told])
     context = {
-        "deployment": subject, "strata": _by_factor(strata), "stratum": stratum, "statistic": statistic,
-        "statistics": [(key, name_of(key)) for key in STATISTICS if key in held], "groups": groups, "axis": axis,
-        "begin": begin, "end": end, "spans": _spans(newest), "strip": strip(rows, ends) if rows else "",
+        "deployment": subject, "strata": _by_factor(chosen.strata), "stratum": stratum, "statistic": statistic,
+        "statistics": [(key, name_of(key)) for key in STATISTICS if key in chosen.held], "groups": groups, "axis": axis,
+        "begin": chosen.begin, "end": chosen.end, "spans": _spans(newest), "strip": strip(rows, ends) if rows else "",
         "chart_data": {"axis": axis and [int(axis.start.timestamp()), int(axis.end.timestamp())], "panels": data,
                        "strip": strip_data(rows, ends), "stratum": stratum},
         "sentences": story(streams, contents, most=4) + _kind_of_shift(subject, newest),
@@ -100,6 +125,22 @@ def deployment(request: HttpRequest, slug: str) -> HttpResponse:
         "place": place_name(stratum),
     }  # fmt: skip
     return render(request, "monitoring/deployment.html", context)
+
+
+@login_required
+def strip_csv(request: HttpRequest, slug: str) -> HttpResponse:
+    """The strip of the same filters: the state of each signal in each window."""
+    subject = get_object_or_404(visible_deployments(request.user), slug=slug)
+    chosen = _choice(request, subject)
+    rows, ends = _strip_rows(one for one in chosen.streams if one.quantity != "volume")
+    answer = HttpResponse(content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{slug}-signals-by-window.csv"'
+    writer = csv.writer(answer)
+    writer.writerow(["family", "signal", "stratum", *(end.date().isoformat() for end in ends)])
+    for key, _, states in rows:
+        family, _, signal = key.partition(":")
+        writer.writerow([family, signal, chosen.stratum, *(states.get(end, "") for end in ends)])
+    return answer
 
 
 def _kind_of_shift(subject: Deployment, newest: datetime | None) -> list[str]:
@@ -188,7 +229,7 @@ def decor_of(
     return Decor(
         watch=limits.watch if limits else None, act=limits.act if limits else None, limit=declared,
         reference=reference,
-        markers=markers, zero=one.quantity in LIMITS or one.quantity == "volume",
+        markers=markers, zero=one.quantity in LIMITS or one.quantity in ("volume", LABELLED),
     )  # fmt: skip
 
 

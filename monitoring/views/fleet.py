@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import Organisation
@@ -17,27 +18,30 @@ from assurance.selectors.deployments import visible_deployments
 from monitoring.selectors.charts import Stream, values_of
 from monitoring.selectors.fleet import LIMITS, Overview, open_jobs, overviews
 from monitoring.selectors.saved_views import saved_views, wants_weekly_summary
-from monitoring.words import capital, expected_words, name_of, number, percent, place_name, signal_name, story
+from monitoring.words import (
+    SHORT_WORDS,
+    capital,
+    expected_words,
+    name_of,
+    number,
+    percent,
+    place_name,
+    signal_name,
+    story,
+)
 
-SPARK = 104  # the newest windows of a small line
-
-
-@dataclass(frozen=True)
-class Line:
-    label: str
-    value: str
-    state: str
-    picture: SafeString
+LINE = '<div><span class="small">{} <span class="soft">{}</span></span>{}<span class="small number">{}</span></div>'
 
 
 @dataclass(frozen=True)
 class Row:
+    """What a row shows. Its many small parts are put together here, since a template takes ten times as long."""
+
     deployment: Deployment
     state: str
-    sentences: list[str]
-    lines: list[Line]
-    volume: Line | None
-    expected: str
+    told: SafeString
+    lines: SafeString
+    volume: SafeString | str
     labels: str
     alarms: int
     newest: datetime | None
@@ -77,25 +81,36 @@ def work(request: HttpRequest) -> HttpResponse:
 
 
 def row(one: Overview) -> Row:
-    lines = [_line(stream) for stream in one.streams]
+    sentences = story(one.streams, one.contents)
     return Row(
-        deployment=one.deployment, state=one.state.value, sentences=story(one.streams, one.contents), lines=lines,
-        volume=_line(one.volume) if one.volume else None, expected=expected_words(one.volume, one.expected),
-        labels=_labels(one),
-        alarms=one.alarms, newest=one.newest, received_at=one.received_at,
+        deployment=one.deployment, state=one.state.value, labels=_labels(one), alarms=one.alarms, newest=one.newest,
+        told=format_html_join("", "<div>{}.</div>", ((text,) for text in sentences)),
+        lines=format_html_join("", LINE, (_line(stream) for stream in one.streams)),
+        volume=_volume(one) if one.volume else "", received_at=one.received_at,
     )  # fmt: skip
 
 
-def _line(stream: Stream) -> Line:
+def _line(stream: Stream) -> tuple[str, str, SafeString, str]:
+    """Name, statistic, course and newest value of one stream."""
     limit = LIMITS.get(stream.quantity)
     place = place_name(stream.stratum)
     name = capital(signal_name(stream.signal) or name_of(stream.quantity)) + (f", {place}" if place else "")
     last = stream.last
     picture = sparkline(
-        values_of(stream.steps[-SPARK:]), title=f"{name}, {name_of(stream.quantity)}",
-        limit=limit.act if limit else None, state=last.state, zero=stream.family != "performance",
+        values_of(stream.steps), title=f"{name}, {name_of(stream.quantity)}", limit=limit.act if limit else None,
+        state=last.state, zero=stream.family != "performance",
     )  # fmt: skip
-    return Line(name, number(last.value), last.state, picture)
+    statistic = SHORT_WORDS.get(stream.quantity, name_of(stream.quantity)) if stream.signal else ""
+    return name, statistic, picture, number(last.value)
+
+
+def _volume(one: Overview) -> SafeString:
+    if one.volume is None:
+        return format_html("")
+    _, _, picture, value = _line(one.volume)
+    expected = expected_words(one.volume, one.expected)
+    told = format_html(', <span class="soft">{}</span>', expected) if expected else ""
+    return format_html("{}<div>{} cases{}</div>", picture, value, told)
 
 
 def _labels(one: Overview) -> str:

@@ -19,6 +19,8 @@ from monitoring.drift.distribution import distribution
 from monitoring.drift.state import state_from_bytes
 from monitoring.models import DayState, ReferenceState
 from monitoring.selectors import charts
+from monitoring.selectors.maturity import QUANTITY as LABELLED
+from monitoring.selectors.maturity import maturity
 from monitoring.words import capital, name_of, place_name, signal_name
 
 BINS, MOST_LEVELS, MOST_DRIVERS = 24, 12, 6
@@ -57,16 +59,19 @@ def chart_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """Every window of one stream as CSV, with the evidence id of each value."""
     subject = get_object_or_404(visible_deployments(request.user), slug=slug)
     signal, quantity, stratum = (request.GET.get(name, "") for name in ("signal", "quantity", "stratum"))
-    rows = FindingRecord.objects.filter(
-        deployment=subject, signal=signal, quantity=quantity, stratum=stratum, superseded_by=None,
-        window_start__isnull=False,
-    ).order_by("window_start")  # fmt: skip
     name = "-".join(part.replace("=", "-").replace(";", "-") for part in (slug, signal, quantity, stratum) if part)
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(answer)
     writer.writerow(["window_start", "window_end", "signal", "quantity", "stratum", "value", "unit", "low", "high",
                      "chance_99", "n_cases", "state", "reason", "evidence_id"])  # fmt: skip
+    if quantity == LABELLED:
+        _write_maturity(writer, subject, stratum)
+        return answer
+    rows = FindingRecord.objects.filter(
+        deployment=subject, signal=signal, quantity=quantity, stratum=stratum, superseded_by=None,
+        window_start__isnull=False,
+    ).order_by("window_start")  # fmt: skip
     for row in rows:
         interval, null = row.content.get("interval") or {}, row.content.get("null") or {}
         writer.writerow([
@@ -76,6 +81,16 @@ def chart_csv(request: HttpRequest, slug: str) -> HttpResponse:
             row.evidence_id,
         ])  # fmt: skip
     return answer
+
+
+def _write_maturity(writer: Any, subject: Deployment, stratum: str) -> None:
+    """Counted from other findings, so it has no evidence id of its own."""
+    known = maturity(charts.streams_of(subject, stratum=stratum))
+    for step in known.steps if known else ():
+        writer.writerow([
+            step.start.isoformat(), step.end.isoformat(), "", LABELLED, stratum, step.value, "%", "", "", "",
+            step.n_cases, step.state, "cases with truth among all cases of the window", "",
+        ])  # fmt: skip
 
 
 def _moment(text: str) -> datetime | None:

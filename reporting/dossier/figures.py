@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,6 +10,14 @@ from typing import Any
 from reporting.dossier import numbers
 from reporting.dossier.contents import Evidence, Figure
 from reporting.dossier.sources import Sources
+
+CHARTS = {
+    "cusum": "CUSUM of weekly means",
+    "ewma": "EWMA of weekly means",
+    "shewhart": "Shewhart chart of weekly means",
+    "e_detector": "E-process of errors",
+    "risk_adjusted_cusum": "Risk-adjusted CUSUM",
+}
 
 
 def series(evidence: Iterable[Evidence]) -> dict[tuple[str, str, str], list[Evidence]]:
@@ -202,30 +211,51 @@ def severities(items: list[Evidence], *, figure_id: str, title: str) -> Figure |
 
 def paths(items: list[Evidence], *, prefix: str, most: int = 6) -> Iterator[Figure]:
     """Paths of sequential statistics, from Findings whose details carry the path and its limit."""
-    shown = 0
-    for item in items:
+    shown, rank = 0, {"act": 0, "watch": 1, "ok": 2, "insufficient": 3}
+    for item in sorted(items, key=lambda i: rank[i.finding["state"]]):
         details = item.finding.get("details") or {}
         values, limit = details.get("path"), details.get("limit", item.finding["method"]["parameters"].get("limit"))
         if not values or limit is None or shown == most:
             continue
         shown += 1
-        alarm, every = details.get("alarm_index"), int(details.get("every", 1))
+        alarm, every, step = details.get("alarm_index"), int(details.get("every", 1)), details.get("step", "case")
+        n = f"{item.finding['n_cases']:,} cases"
+        told = f"{len(values)} weeks of {n}, " if step == "week" else f"{n} in the order of their studies, "
+        evidence = item.finding["quantity"] == "e_detector"  # it multiplies, so it is read by its powers of ten
+        if evidence:
+            values, limit = [math.log10(max(v, 1e-2)) for v in values], math.log10(limit)
+            told = f"{told}drawn as powers of ten, "
         yield Figure(
             id=f"{prefix}-{shown}",
             chart="path",
             open_to="regulator",
-            title=f"{numbers.words(item.finding['quantity'])}: {numbers.words(item.finding['signal'])}",
-            text=f"{item.finding['n_cases']:,} cases in the order of their studies, "
-            + (f"alarm at case {alarm + 1:,}." if alarm is not None else "no alarm."),
+            title=f"{CHARTS.get(item.finding['quantity'], numbers.words(item.finding['quantity']))}: "
+            f"{numbers.words(item.finding['signal'])}",
+            text=told
+            + (f"alarm at {step} {alarm + 1:,}." if alarm is not None else "no alarm.")
+            + _promise(details, step),
             data={
                 "values": values,
                 "limit": limit,
+                "upper": details.get("upper"),
+                "both": item.finding["quantity"] in ("ewma", "shewhart"),
                 "alarm": None if alarm is None else alarm // every,
                 "every": every,
-                "step_words": details.get("step", "case"),
+                "step_words": step,
+                "unit_words": "evidence, log10" if evidence else "statistic",
             },
             evidence=[item.id],
         )
+
+
+def _promise(details: dict[str, Any], step: str) -> str:
+    """What the chart's design promises: how often it is wrong, and how soon it sees the change it is made for."""
+    if not details.get("arl0"):
+        return ""
+    told = f" By design one false alarm in {numbers.printed(round(details['arl0']))} {step}s on average"
+    if details.get("arl1"):
+        told += f", and {numbers.printed(details['arl1'], digits=3)} {step}s to an alarm once the {details['arl1_at']}"
+    return told + "."
 
 
 def _unit(finding: dict[str, Any]) -> str:

@@ -49,6 +49,22 @@ def null_law(part: Mapping[str, Any] | None) -> str:
     return ", ".join(told)
 
 
+def alarm_limit(finding: Mapping[str, Any]) -> str:
+    """Of a control chart: the limit of its last point, and how rare a false alarm is by design."""
+    details = finding.get("details") or {}
+    if "alarm_index" not in details or details.get("limit") is None:
+        return ""
+    told = f"alarm limit {printed(details['limit'])}"
+    if details.get("arl0"):
+        told += f" (a false alarm in {printed(round(details['arl0']))} {str(details.get('step', 'point')).split()[0]}s)"
+    return told
+
+
+def spread(finding: Mapping[str, Any]) -> str:
+    """What stands beside a value: its interval, else what chance gives, else the limit of its chart."""
+    return interval(finding["interval"]) or null_law(finding["null"]) or alarm_limit(finding)
+
+
 def window(part: Mapping[str, Any] | None) -> str:
     if not part:
         return "no window"
@@ -91,6 +107,8 @@ def method(part: Mapping[str, Any]) -> str:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "/".join(_setting(part) for part in value)
     return printed(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 

@@ -23,7 +23,13 @@ the reference's standard deviation, `psi` and `js` compare shares in bins cut at
 a case to each bin), `chi_square` is Cramér's V with Bergsma's correction. Sketches are merged with random choices:
 values from them agree within the sketch's error.
 
-`days` hold the counts of each day and site; a window's counts are their sum (`comparisons[].days` lists which).
+`days` hold the counts of each day and site; a window's counts are their sum (`comparisons[].days` lists which). Days
+of numeric signals also hold `total`, the sum of their values (a binned case counts as the centre of its bin).
+
+`charts` name control charts: the mean of each week with 20 cases or more is the sum of `total` over its days divided by
+their cases; each mean is compared with those before it (Hawkins' t statistic as a normal deviate) and goes into the
+CUSUM, EWMA or Shewhart chart of the finding's parameters. `outcomes` hold, for each e-process, one digit a case in the
+order of the studies, 1 for an error: no score, no time, no patient.
 
 `rankings` hold, for each AUROC, `[positives, negatives]` at each distinct score from the lowest to the highest: all
 that AUROC and DeLong's interval depend on, and no score.
@@ -50,6 +56,18 @@ def state_json(state: Any) -> dict[str, Any] | None:
         return {"kind": "masses", "positions": positions.tolist(), "masses": masses.tolist(), "missing": state.missing}
     if kind == "categories":
         return {"kind": "categories", "counts": dict(state.counts), "missing": state.missing}
+    return None
+
+
+def total_of(state: Any) -> tuple[int, float] | None:
+    """(cases with a value, sum of the values) of a numeric state; a binned case counts as the centre of its bin."""
+    if state.kind == "binned":
+        width = (state.high - state.low) / state.counts.size
+        centres = state.low + width * (np.arange(state.counts.size) + 0.5)
+        inside = float(np.dot(centres, state.counts))
+        return state.n, inside + state.low * state.under + state.high * state.over
+    if state.kind == "sketch":
+        return state.n, float(state.total)
     return None
 
 

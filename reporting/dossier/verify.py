@@ -14,11 +14,13 @@ from __future__ import annotations
 import argparse
 import base64
 import bisect
+import datetime
 import hashlib
 import itertools
 import json
 import math
 import re
+import statistics
 import sys
 import zipfile
 import zlib
@@ -343,8 +345,8 @@ def check_signed_digests(content: bytes, report: Report) -> None:
     if a != 0 or c + d != len(content):
         wrong.append("the last signature does not cover the whole file: something was added after it")
     told = (
-        f"{len(ranges)} signatures cover unchanged bytes; who signed is checked by `vigil dossier verify` or "
-        "a PDF viewer"
+        f"{len(ranges)} signature{'s' if len(ranges) > 1 else ''} over unchanged bytes; who signed is checked by "
+        "`vigil dossier verify` or a PDF viewer"
     )
     report.verdict("signed", "Signatures of the PDF", wrong, told)
 
@@ -635,14 +637,16 @@ def check_numbers(files: dict[str, bytes], evidence: dict[str, Any], report: Rep
             interval = finding["interval"]
             if max(abs(interval_again[0] - interval["low"]), abs(interval_again[1] - interval["high"])) > 1e-6:
                 wrong.append(f"the interval of {finding['quantity']} ({key}) is not the one computed again")
-    wrong += _day_sums(states)
+    charts, charts_wrong = check_charts(states, evidence, done)
+    equal += charts
+    wrong += charts_wrong + _day_sums(states)
     known = sum(1 for item in evidence.values() if (item.get("finding") or {}).get("value") is not None)
     if not known:
         report.add("numbers", "Numbers computed again", "open", "the dossier holds no value")
         return
     told_words = (
         f"{len(done)} of {known} values: {equal} equal, {near} within the error of their summary, {bounds} "
-        "intervals equal; "
+        f"intervals equal, {charts} control charts point by point; "
         f"{known - len(done)} need cases or draws that the bundle does not hold"
     )
     report.verdict("numbers", "Numbers computed again", wrong, told_words)
@@ -691,6 +695,196 @@ def _from_details(finding: dict[str, Any]) -> tuple[float, tuple[float, float] |
     return None
 
 
+# Control charts computed again from the days
+
+
+def check_charts(states: dict[str, Any], evidence: dict[str, Any], done: set[str]) -> tuple[int, list[str]]:
+    """Every point of every control chart that the bundle allows; how many charts were equal, and what was not."""
+    equal, wrong = 0, []
+    for entry in states.get("charts", []):
+        key, finding = entry["evidence"], (evidence.get(entry["evidence"]) or {}).get("finding")
+        if finding is None:
+            continue
+        told = _chart_again(finding, _weeks(states, entry, finding["signal"]))
+        done.add(key)
+        equal += told is None
+        if told is not None:
+            wrong.append(f"the {finding['quantity']} chart of {finding['signal']} ({key}) {told}")
+    for entry in states.get("outcomes", []):
+        key, finding = entry["evidence"], (evidence.get(entry["evidence"]) or {}).get("finding")
+        if finding is None:
+            continue
+        told = _process_again(finding, entry["outcomes"])
+        done.add(key)
+        equal += told is None
+        if told is not None:
+            wrong.append(f"the e-process of {finding['signal']} ({key}) {told}")
+    for key, item in evidence.items():
+        finding = item.get("finding") or {}
+        if states and (finding.get("details") or {}).get("weeks") and key not in done:
+            wrong.append(f"the {finding['quantity']} chart of {finding['signal']} ({key}) has no days in the bundle")
+        told = _chart_agrees_with_itself(finding)
+        if told is not None:
+            wrong.append(f"the {item['finding']['quantity']} chart ({key}) {told}")
+    return equal, wrong
+
+
+def _weeks(states: dict[str, Any], entry: dict[str, Any], signal: str) -> list[tuple[str, int, float]]:
+    """(first day, cases, mean) of each week from the days of the bundle."""
+    start = datetime.date.fromisoformat(entry["start"])
+    sums: dict[int, tuple[int, float]] = {}
+    for day in states.get("days", []):
+        if day.get("deployment") == entry["deployment"] and day["signal"] == signal and day.get("valued"):
+            place = (datetime.date.fromisoformat(day["day"]) - start).days // 7
+            n, total = sums.get(place, (0, 0.0))
+            sums[place] = (n + day["valued"], total + _day_total(day))
+    return [
+        ((start + datetime.timedelta(days=7 * place)).isoformat(), n, total / n)
+        for place, (n, total) in sorted(sums.items())
+        if n >= 20
+    ]
+
+
+def _day_total(day: dict[str, Any]) -> float:
+    if "bins" not in day:
+        return float(day["total"])
+    width = (day["high"] - day["low"]) / day["bins"]
+    inside = sum((day["low"] + width * (int(b) + 0.5)) * n for b, n in day["counts"].items())
+    return float(inside + day["low"] * day["under"] + day["high"] * day["over"])
+
+
+def _chart_again(finding: dict[str, Any], weeks: list[tuple[str, int, float]]) -> str | None:
+    details, settings = finding["details"], finding["method"]["parameters"]
+    if [[week["start"], week["n"]] for week in details["weeks"]] != [[start, n] for start, n, _ in weeks]:
+        return "has other weeks than the days give"
+    z = self_starting([mean for _, _, mean in weeks])
+    quantity = finding["quantity"]
+    if quantity == "cusum":
+        up = down = 0.0
+        path = []
+        for value in z:
+            up, down = max(0.0, up + value - settings["k"]), max(0.0, down - value - settings["k"])
+            path.append({"two": max(up, down), "upper": up, "lower": down}[settings["side"]])
+        limits = [settings["h"]] * len(path)
+    elif quantity == "ewma":
+        level, path, limits, weight = 0.0, [], [], settings["weight"]
+        for place, value in enumerate(z, start=1):
+            level += weight * (value - level)
+            path.append(level)
+            spread = weight / (2 - weight) * (1 - (1 - weight) ** (2 * place))
+            limits.append(settings["limit"] * math.sqrt(spread))
+    else:
+        path, limits = z, [settings["limit"]] * len(z)
+    return _differs(finding, path, details["path"], limits, both=quantity != "cusum")
+
+
+def _process_again(finding: dict[str, Any], outcomes: str) -> str | None:
+    details, settings = finding["details"], finding["method"]["parameters"]
+    p0, path = settings["p0"], []
+    logs = [-math.inf] * len(settings["rates"])
+    for outcome in outcomes:
+        for place, rate in enumerate(settings["rates"]):
+            step = math.log(rate / p0) if outcome == "1" else math.log((1 - rate) / (1 - p0))
+            logs[place] = max(logs[place], 0.0) + math.log1p(math.exp(-abs(logs[place]))) + step
+        top = max(logs)
+        whole = top + math.log(sum(math.exp(v - top) for v in logs) / len(logs))
+        path.append(math.exp(min(whole, 700.0)))
+    if finding["n_cases"] != len(outcomes) or details["errors"] != outcomes.count("1"):
+        return "has other cases than its outcomes"
+    every = details["every"]
+    return _differs(finding, path, details["path"], [settings["arl0"]] * len(path), both=False, every=every)
+
+
+def _differs(
+    finding: dict[str, Any], path: list[float], told: list[float], limits: list[float], *, both: bool, every: int = 1
+) -> str | None:
+    thinned = path[::every]
+    if len(thinned) != len(told):
+        return f"has {len(told)} points, computed again {len(thinned)}"
+    for place, (mine, theirs) in enumerate(zip(thinned, told, strict=True)):
+        if not _near(mine, theirs):
+            return f"is {theirs:.6g} at point {place * every + 1}, computed again {mine:.6g}"
+    if not _near(path[-1], finding["value"]):
+        return f"is {finding['value']:.6g} at its end, computed again {path[-1]:.6g}"
+    if not _near(limits[-1], finding["details"]["limit"]):
+        return f"has the limit {finding['details']['limit']:.6g}, its design gives {limits[-1]:.6g}"
+    for place, value in enumerate(finding["details"].get("upper") or []):
+        if not _near(value, limits[place]):
+            return f"has the limit {value:.6g} at point {place + 1}, its design gives {limits[place]:.6g}"
+    beyond = [v >= limit or (both and v <= -limit) for v, limit in zip(path, limits, strict=True)]
+    alarm = beyond.index(True) if True in beyond else None
+    if alarm != finding["details"]["alarm_index"] or (finding["state"] == "act") != (alarm is not None):
+        words = "no point" if alarm is None else f"point {alarm + 1}"
+        return f"is in state {finding['state']}, but {words} is the first beyond the limit"
+    return None
+
+
+def _chart_agrees_with_itself(finding: dict[str, Any]) -> str | None:
+    """What can be said of a chart whose cases the bundle does not hold: its path, its alarm and its state agree."""
+    details = finding.get("details") or {}
+    path, limit, every = details.get("path"), details.get("limit"), details.get("every", 1)
+    if not path or limit is None or "alarm_index" not in details or details.get("weeks"):
+        return None
+    alarm = details["alarm_index"]
+    if (finding["state"] == "act") != (alarm is not None):
+        return f"is in state {finding['state']}, its alarm is {alarm}"
+    first = next((place * every for place, value in enumerate(path) if value >= limit), None)
+    if first is not None and (alarm is None or alarm > first):
+        return f"passes its limit at case {first + 1} without an alarm there"
+    if len(path) != -(-finding["n_cases"] // every):
+        return f"has {len(path)} points for {finding['n_cases']} cases"
+    return None
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * max(1.0, abs(a), abs(b))
+
+
+def self_starting(values: list[float]) -> list[float]:
+    """Hawkins' statistic: each value's t against all before it, as the normal deviate of the same probability."""
+    z = [0.0] * len(values)
+    total = squares = 0.0
+    for place, value in enumerate(values):
+        x = value - values[0]
+        if place >= 2:
+            mean = total / place
+            spread = math.sqrt(max(squares - place * mean * mean, 0.0) / (place - 1))
+            if spread > 0:
+                t = math.sqrt(place / (place + 1)) * (x - mean) / spread
+                tail = statistics.NormalDist().inv_cdf(max(t_tail(abs(t), place - 1), 1e-15))
+                z[place] = math.copysign(tail, t) if t else 0.0
+        total, squares = total + x, squares + x * x
+    return z
+
+
+def t_tail(t: float, freedom: int) -> float:
+    """P(T ≥ t) of Student's distribution for t ≥ 0, by the incomplete beta function (Lentz's continued fraction)."""
+    x, a, b = freedom / (freedom + t * t), freedom / 2, 0.5
+    return 0.5 * (_beta(x, a, b) if x < (a + 1) / (a + b + 2) else 1 - _beta(1 - x, b, a))
+
+
+def _beta(x: float, a: float, b: float) -> float:
+    if x <= 0:
+        return 0.0
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    c, d = 1.0, 1 / _away_from_0(1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, 1000):
+        for step in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d, c = 1 / _away_from_0(1 + step * d), _away_from_0(1 + step / c)
+            found *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * found
+
+
+def _away_from_0(value: float) -> float:
+    return value if abs(value) > 1e-300 else 1e-300
+
+
 def _day_sums(states: dict[str, Any]) -> list[str]:
     """Whether the windows are the sums of the days that the bundle holds (counts that add up exactly)."""
     wrong = []
@@ -700,7 +894,7 @@ def _day_sums(states: dict[str, Any]) -> list[str]:
             continue
         whole: dict[str, int] = {}
         for place in days:
-            for name, n in states["days"][place]["counts"].items():
+            for name, n in states["days"][place].get("counts", {}).items():
                 whole[name] = whole.get(name, 0) + n
         if whole != {name: n for name, n in entry["state"]["counts"].items() if n}:
             wrong.append(

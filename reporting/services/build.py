@@ -89,6 +89,7 @@ def _freeze(dossier: Dossier, say: Say) -> None:
         found = labelled_cases(one, start=dossier.start, end=dossier.end)
         cases[one.name] = found
         records = evaluation.evaluate(dossier, one, found)
+        evaluation.chart_weeks(dossier, one)
         where = f", {one.name}" if len(deployments) > 1 else ""
         diagrams += evaluation.reliability_diagrams(found, records, where=where)
         curves += evaluation.roc_curves(found, records, threshold=evaluation.threshold_of(dossier), where=where)

@@ -18,14 +18,14 @@ from monitoring.sequential.catalogue import SEQUENTIAL
 from monitoring.services.plans import plan_of
 from monitoring.services.references import reference_of
 from reporting.dossier import numbers
+from reporting.dossier.control_charts import LEAST_STEP, MOST_PATH, error_charts, weekly_charts
 from reporting.dossier.recompute import ranks, roc_points
 from reporting.models import Dossier
+from reporting.selectors.day_sums import day_sums
 from reporting.selectors.labelled import LabelledCases
 
 REPLICATES = 400
 LEAST_COURSE = 50  # cases below which a path says nothing
-MOST_PATH = 400  # points that a chart shows
-LEAST_STEP = 10  # cases between two points, so that no step tells of a single case
 
 
 def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> list[FindingRecord]:
@@ -41,18 +41,42 @@ def evaluate(dossier: Dossier, deployment: Deployment, cases: LabelledCases) -> 
     # Without a window of its own: these are no window of monitoring, and must not stand among its newest ones.
     period = {"start": dossier.start.isoformat(), "end": dossier.end.isoformat()}
     found += course(cases)
-    place: dict[str, Any] = {"model_version": str(dossier.version), "signal": "score"}
+    found += error_charts(cases.labels, cases.scores, limits=limits, threshold=threshold)
+    place: dict[str, Any] = {"model_version": str(dossier.version)}
     if reference is not None:
         place["reference"] = f"{reference.name} {reference.sha256[:12]}"
         place["n_reference"] = reference.n_cases
     return [
         store_finding(
-            replace(finding, details={**finding.details, "evaluation": period}, **place),
+            replace(
+                finding,
+                details={**finding.details, "evaluation": period},
+                signal=finding.signal or "score",
+                **place,
+            ),
             family="performance",
             deployment=deployment,
             version=dossier.version,
         )
         for finding in found
+    ]
+
+
+def chart_weeks(dossier: Dossier, deployment: Deployment) -> list[FindingRecord]:
+    """Store control charts of the weekly means of every numeric signal. They need day states alone, no case."""
+    period = {"start": dossier.start.isoformat(), "end": dossier.end.isoformat()}
+    return [
+        store_finding(
+            replace(
+                finding,
+                details={**finding.details, "evaluation": period},
+                model_version=str(dossier.version),
+            ),
+            family="output" if finding.signal == "score" or finding.signal.startswith("score_") else "input",
+            deployment=deployment,
+            version=dossier.version,
+        )
+        for finding in weekly_charts(day_sums(dossier, deployment), start=dossier.start.date())
     ]
 
 

@@ -86,6 +86,8 @@ def _open_summaries(summaries: dict[str, Any], contents: Contents) -> dict[str, 
         "comparisons": kept,
         "days": [],
         "rankings": [],
+        "charts": [],
+        "outcomes": [],
         "references": {k: v for k, v in summaries["references"].items() if k in used},
     }
 

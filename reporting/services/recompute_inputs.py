@@ -15,11 +15,13 @@ from monitoring.windows import inputs
 from monitoring.windows.calendar import Span
 from reporting.dossier import numbers
 from reporting.dossier.contents import Evidence
-from reporting.dossier.recompute import FORMAT, VERSION, ranks, state_json
+from reporting.dossier.control_charts import outcomes_of
+from reporting.dossier.recompute import FORMAT, VERSION, ranks, state_json, total_of
 from reporting.models import Dossier
 from reporting.selectors.labelled import LabelledCases, labelled_cases
 
 COMPARED = ("w1_sd", "ks", "psi", "js", "chi_square")
+CHARTED = ("cusum", "ewma", "shewhart")
 
 
 def recompute_inputs(
@@ -36,13 +38,34 @@ def recompute_inputs(
         "comparisons": [],
         "days": [],
         "rankings": [],
+        "charts": [],
+        "outcomes": [],
     }
     deployments = dossier.deployments()
     for deployment in deployments:
         own = tuple(e for e in evidence if e.deployment in ("", deployment.name))
         _comparisons(dossier, deployment, own, made)
         made["rankings"] += _rankings(dossier, deployment, own, cases.get(deployment.name))
+        made["charts"] += [
+            {"evidence": item.id, "deployment": deployment.name, "start": dossier.start.date().isoformat()}
+            for item in own
+            if item.finding["quantity"] in CHARTED and "weeks" in (item.finding["details"] or {})
+        ]
+        made["outcomes"] += _outcomes(own, cases.get(deployment.name))
     return made
+
+
+def _outcomes(evidence: tuple[Evidence, ...], cases: LabelledCases | None) -> list[dict[str, Any]]:
+    """Right and wrong in the order of the studies for each e-process whose cases are still the same."""
+    found = []
+    for item in evidence if cases else ():
+        f, details = item.finding, item.finding["details"] or {}
+        if f["quantity"] != "e_detector" or "threshold" not in details or cases is None:
+            continue
+        outcomes = outcomes_of(cases.labels, cases.scores, quantity=details["quantity"], threshold=details["threshold"])
+        if outcomes.size == f["n_cases"] and int(outcomes.sum()) == details["errors"]:
+            found.append({"evidence": item.id, "outcomes": "".join(map(str, outcomes.tolist()))})
+    return found
 
 
 def _comparisons(
@@ -112,20 +135,25 @@ def _days(dossier: Dossier, deployment: Deployment, made: dict[str, Any]) -> dic
         day__lt=dossier.end.date(),
     )
     for row in rows.order_by("day", "site", "signal").iterator(chunk_size=1000):
-        plain = state_json(state_from_bytes(bytes(row.content)))
-        if plain is None or plain["kind"] == "masses":
+        state = state_from_bytes(bytes(row.content))
+        plain = state_json(state)
+        if plain is None:
             continue
-        places[row.day, row.site, row.signal] = len(made["days"])
-        made["days"].append(
-            {
-                "day": row.day.isoformat(),
-                "site": row.site,
-                "signal": row.signal,
-                "n": row.n,
-                "missing": row.missing,
-                "counts": plain["counts"],
-            }
-        )
+        day: dict[str, Any] = {
+            "day": row.day.isoformat(),
+            "site": row.site,
+            "signal": row.signal,
+            "n": row.n,
+            "missing": row.missing,
+        }
+        summed = total_of(state)
+        if summed is not None:
+            day["valued"], day["total"] = summed
+        if plain["kind"] != "masses":  # sketches do not add up exactly
+            places[row.day, row.site, row.signal] = len(made["days"])
+            day["counts"] = plain["counts"]
+            day |= {name: plain[name] for name in ("low", "high", "bins", "under", "over") if name in plain}
+        made["days"].append({"deployment": deployment.name, **day})
     return places
 
 

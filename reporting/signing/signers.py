@@ -87,8 +87,8 @@ def _pkcs11() -> Iterator[Signer]:
     except (PKCS11Error, OSError, RuntimeError) as error:
         raise Unavailable(
             "no_signer",
-            f"the token {token!r} of {module!r} could not be opened ({type(error).__name__}): "
-            "check module, token and PIN",
+            f"the token {token!r} of {module!r} could not be opened ({type(error).__name__}): check module, token "
+            "and PIN",
         ) from error
     try:
         signer = PKCS11Signer(

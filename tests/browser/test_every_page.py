@@ -21,11 +21,12 @@ def test_pages_of_all_roles_keep_the_rules(walker, cast):
         "qa": (
             place, f"{place}/cases", f"{place}/explanations", f"{place}/generalizability", f"{place}/deliveries",
             f"{place}/columns", "/alarms", "/incidents", "/incidents/new", "/jobs/", "/dossiers/", "/dossiers/verify",
-            "/methods/", "/methods/auroc", "/search?q=chest", "/organisations", "/profile",
+            "/methods/", "/methods/auroc", "/search?q=chest", "/organisations", "/profile", "/register/deployment",
         ),
         "author": (
             "/models/", f"/models/{version.model.slug}", f"/versions/{version.pk}", f"/cards/{version.pk}",
-            f"/cards/{version.pk}/edit", "/submissions/", f"/submissions/{file.pk}/coverage",
+            f"/cards/{version.pk}/edit", "/register/model", f"/register/version/{version.model.slug}", "/submissions/",
+            f"/submissions/{file.pk}/coverage",
             f"/submissions/{file.pk}/across", f"/submissions/{file.pk}/changes", "/audit",
         ),
         "decider": (f"/submissions/{file.pk}", "/no-such-page"),

@@ -251,16 +251,31 @@ def test_a_card_goes_out_in_every_format_and_what_it_cannot_hold_is_counted(clie
     assert len(left) == int(answer["X-Vigil-Left-Out"]) and bool(left) == (form in ("chai-v01", "chai-v02", "monai"))
 
 
-def test_a_dangerous_card_is_refused_on_the_page_and_the_draft_stays(client):
+def test_a_bad_card_is_refused_on_the_page_in_one_sentence_and_nothing_is_written(client):
     from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from records.models import AuditEvent
 
     cast = make_cast()
     client.force_login(cast.people["author"])
-    xxe = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><AppliedModelCard>&x;</AppliedModelCard>'
     address = reverse("assurance:card_import", args=[cast.version.pk])
-    page = client.post(address, {"file": SimpleUploadedFile("card.xml", xxe)}, follow=True).content
-    assert b"declares a document type or entities" in page and b"root:" not in page
-    assert ModelCard.objects.get().draft == {}
+    head, laugh = b'<?xml version="1.0"?>', b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+    xxe = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    bad = {
+        head + xxe + b"<AppliedModelCard>&x;</AppliedModelCard>": b"declares a document type or entities",
+        head + laugh + b"<AppliedModelCard>&b;</AppliedModelCard>": b"declares a document type or entities",
+        head + b"<AppliedModelCard><BasicInfo></AppliedModelCard>": b"is not well-formed XML",
+        head + b"<other/>": b"give a CHAI AppliedModelCard 0.1 or 0.2",
+        head + b"<a>" + b" " * (2 * 2**20) + b"</a>": b"a card has at most 2097152",
+        b"": b"empty",
+    }
+    events = AuditEvent.objects.count()
+    for content, told in bad.items():
+        page = client.post(address, {"file": SimpleUploadedFile("card.xml", content)}, follow=True).content
+        assert told in page and b"root:" not in page, told
+        assert not ModelCard.objects.filter(draft_at__isnull=False).exists()
+    assert AuditEvent.objects.count() == events
+    assert b"no file was given" in client.post(address, follow=True).content
 
 
 def test_a_regulator_reads_a_filed_document_through_row_security_and_the_look_is_in_the_trail(

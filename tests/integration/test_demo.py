@@ -110,7 +110,7 @@ def raw_log():
 def test_nothing_is_lost_though_two_workers_were_killed(life):
     _, found, _ = life
     assert found["predictions"]["chest-pneumonia"] == len(raw_log())
-    assert found["predictions"]["brain-outline"] == (13 + 13) + (2 + 4) + (2 + 26)
+    assert found["predictions"]["brain-outline"] == (13 + 13) + (2 + 4) + (2 + 13)
     assert found["jobs"] == []
     assert found["unlinked"] == 0
 

@@ -49,9 +49,8 @@ def test_an_untouched_bundle_holds(files, tmp_path, instance):
     status, words = run(tmp_path, zipped(files), "--trust", str(tmp_path / "key.pem"))
     assert status == 0, words
     assert "the trusted one" in words and "Every check that could be made holds" in words
-    assert (
-        "84 of 84 values: 84 equal" in words
-    )  # five statistics, AUROC and sensitivity in 12 windows: all computed again
+    # five statistics, AUROC and sensitivity in 12 windows, three charts of weeks and two e-processes: all again
+    assert "89 of 89 values: 89 equal" in words and "5 control charts point by point" in words
 
 
 def flipped(content, place):
@@ -64,14 +63,39 @@ def change_json(files, name, change):
     return {**files, name: bundle.indented(content)}
 
 
-def forged(files, instance, *, reseal):
-    """A better AUROC everywhere: contents, findings, digests, ids, and the manifest made anew."""
-    contents = json.loads(files["dossier.json"])
-    key = next(k for k, e in contents["evidence"].items() if e["finding"]["quantity"] == "auroc")
-    item = contents["evidence"].pop(key)
-    finding = item["finding"]
+def better_auroc(finding):
     finding["value"] = round(finding["value"] + 0.02, 6)
     finding["interval"]["high"] = max(finding["interval"]["high"], finding["value"])
+
+
+def calmer_chart(finding):
+    """An alarm taken back: the whole path halved, its end with it, and the state set to ok."""
+    assert finding["state"] == "act"
+    finding["details"]["path"] = [value / 2 for value in finding["details"]["path"]]
+    finding["details"]["alarm_index"], finding["value"], finding["state"] = None, finding["value"] / 2, "ok"
+
+
+def wider_limit(finding):
+    """An alarm taken back by a limit that its design does not give."""
+    finding["details"]["limit"] = finding["details"]["limit"] * 3
+    finding["details"]["alarm_index"], finding["state"] = None, "ok"
+
+
+def quieter_week(finding):
+    finding["details"]["path"][4] *= 0.99
+
+
+def fewer_errors(finding):
+    finding["details"]["errors"] -= 5
+
+
+def forged(files, instance, *, reseal, quantity="auroc", forge=better_auroc):
+    """One finding changed everywhere: contents, findings, digests, ids, and the manifest made anew."""
+    contents = json.loads(files["dossier.json"])
+    key = next(k for k, e in contents["evidence"].items() if e["finding"]["quantity"] == quantity)
+    item = contents["evidence"].pop(key)
+    finding = item["finding"]
+    forge(finding)
     digest = content_hash(finding)
     contents["evidence"][digest[:12]] = {**item, "id": digest[:12], "digest": digest}
     text = canonical_json(contents).decode().replace(key, digest[:12])
@@ -167,6 +191,26 @@ TAMPERINGS = {
             instance=i,
         ),
         "is not the file that was frozen",
+    ),
+    "a control chart made calmer, even the seal stolen": (
+        lambda f, i: forged(f, i, reseal=True, quantity="cusum", forge=calmer_chart),
+        "the cusum chart of score",
+    ),
+    "a control limit widened, even the seal stolen": (
+        lambda f, i: forged(f, i, reseal=True, quantity="cusum", forge=wider_limit),
+        "its design gives",
+    ),
+    "one point of a control chart moved by a hundredth": (
+        lambda f, i: forged(f, i, reseal=True, quantity="ewma", forge=quieter_week),
+        "at point 5, computed again",
+    ),
+    "the days of a control chart withheld, even the seal stolen": (
+        lambda f, i: resealed(change_json(f, "recompute/states.json", lambda s: s["charts"].clear()), instance=i),
+        "has no days in the bundle",
+    ),
+    "errors taken out of an e-process": (
+        lambda f, i: forged(f, i, reseal=True, quantity="e_detector", forge=fewer_errors),
+        "has other cases than its outcomes",
     ),
     "another key": (other_key, "sealed by another key than the audit trail's"),
     "the PDF of other contents": (

@@ -338,6 +338,63 @@ def test_downloads_are_files_of_their_kind(client, deployment, kind, start):
         assert str(dataset.PatientName) == ""
 
 
+def test_a_dicom_image_gives_a_parametric_map_of_the_maps_own_numbers(client, deployment):
+    """Written by highdicom, read back by pydicom: float values in place, and the image that they explain named."""
+    import pydicom
+
+    from tests.dicom_objects import as_file, ct_slice
+
+    source = ct_slice(3, pixels=picture(4, size=(48, 40)).astype(np.uint16))
+    add_file(deployment, "9" * 32, as_file(source), media_type="application/dicom")
+    done = compute_explanation(ask_explanation(deployment, case="9" * 32, method="grad_cam", by=SYSTEM))
+    assert (done.status, done.reason) == ("done", "")
+    client.force_login(person(deployment))
+    answer = client.get(f"/explanations/{done.pk}/download/dicom")
+    assert answer["Content-Type"] == "application/dicom"
+    found = pydicom.dcmread(io.BytesIO(answer.content))
+    assert found.SOPClassUID.name == "Parametric Map Storage"
+    stored = unpack_map(read_artefact(done.map_file))[0]
+    values = np.frombuffer(found.FloatPixelData, "<f4").reshape(found.Rows, found.Columns)
+    assert values == pytest.approx(stored)
+    assert found.FrameOfReferenceUID == source.FrameOfReferenceUID
+    assert found.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID == (
+        source.SOPInstanceUID
+    )
+    shared = found.SharedFunctionalGroupsSequence[0]
+    assert [float(step) for step in shared.PixelMeasuresSequence[0].PixelSpacing] == [0.8, 0.8]
+    frame = found.PerFrameFunctionalGroupsSequence[0]
+    assert list(frame.PlanePositionSequence[0].ImagePositionPatient) == [0, 0, 7.5]
+    mapping = (frame if "RealWorldValueMappingSequence" in frame else shared).RealWorldValueMappingSequence[0]
+    assert mapping.LUTExplanation == "weighted activation"
+    again = client.get(f"/explanations/{done.pk}/download/dicom").content
+    assert pydicom.dcmread(io.BytesIO(again)).SOPInstanceUID == found.SOPInstanceUID
+
+
+def test_a_volumes_map_is_a_nifti_on_its_own_grid(client, deployment):
+    import gzip
+
+    import nibabel
+
+    from explainability.attribution.attribution import Attribution
+    from explainability.services.map_files import pack_map
+
+    affine = np.array([[0, 0, 2.0, 5], [-3.0, 0, 0, 6], [0, 1.5, 0, 7], [0, 0, 0, 1]])
+    volume = np.random.default_rng(0).normal(0, 1, (9, 10, 11)).astype(np.float32)
+    add_file(deployment, "8" * 32, gzip.compress(nibabel.Nifti1Image(volume, affine).to_bytes()))
+    done = compute_explanation(ask_explanation(deployment, case="a" * 32, method="saliency", by=SYSTEM))
+    values = np.abs(volume)
+    attribution = Attribution(values, values, None, "mask", "logit", False, 1.0)
+    packed = pack_map(attribution, mask=None, facts={"method": "saliency", "target": "mask", "unit": "logit"})
+    where = {"organisation_id": deployment.organisation_id, "media_type": "application/x-npz"}
+    Explanation.objects.filter(pk=done.pk).update(case="8" * 32, map_file=store_artefact(packed, **where))
+    client.force_login(person(deployment))
+    content = client.get(f"/explanations/{done.pk}/download/nifti").content
+    found = nibabel.Nifti1Image.from_bytes(gzip.decompress(content))
+    assert np.asarray(found.dataobj) == pytest.approx(values, abs=2e-3)
+    assert found.affine == pytest.approx(affine)
+    assert client.get(f"/explanations/{done.pk}/download/dicom").content[128:132] == b"DICM"
+
+
 def test_the_api_asks_and_answers(client, deployment, django_capture_on_commit_callbacks):
     lead = person(deployment)
     secret = issue_token(organisation=deployment.organisation, person=lead, name="gateway", verbs=["ask_explanation"])[

@@ -91,6 +91,7 @@ BAD_ROWS = {
     "x,p,2026-03-01T08:00:00Z,north,1.5,,F,1\n": ("score", "out_of_range"),
     "x,p,2026-03-01T08:00:00Z,north,high,,F,1\n": ("score", "not_numeric"),
     "x,p,2026-03-01T08:00:00Z,north,inf,,F,1\n": ("score", "not_finite"),
+    "x,p,2026-03-01T08:00:00Z,north,NaN,,F,1\n": ("score", "not_finite"),
     "x,p,2026-03-01T08:00:00Z,north,0.5,2,F,1\n": ("label", "not_binary"),
     "c1,p,2026-03-01T08:00:00Z,north,0.5,,F,1\n": ("case_id", "twice"),
     "x,p,2026-03-01T08:00:00Z\n": ("", "ragged_row"),

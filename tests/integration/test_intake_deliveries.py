@@ -21,6 +21,7 @@ from monitoring.services.day_states import states_of, summarise_batch
 from monitoring.services.intake import accept_batch
 from monitoring.services.labels import accept_labels
 from monitoring.services.receiving import receive_batch, work_through
+from monitoring.windows.markers import markers_of
 from tests.factories import DeploymentFactory, MembershipFactory, OrganisationFactory, SiteFactory
 
 pytestmark = pytest.mark.django_db
@@ -465,3 +466,24 @@ def test_images_are_embedded_by_the_deployments_own_model_on_the_inference_queue
     assert (score, revision) == (0.5, 2)
     expected = ADAPTERS.load("monai-densenet")(weights).embed(grey).astype(np.float16)
     assert np.frombuffer(bytes(content), dtype="<f2").tolist() == expected.tolist()
+
+
+def test_a_software_version_that_reads_as_a_number_is_a_level_and_opens_a_marker(deployment):
+    rows = "".join(
+        f"s{day}-{at},2026-03-{day:02d}T08:00:00Z,0.5,{'4.1' if day < 9 else '4.10'},120\n"
+        for day in range(1, 17) for at in range(6)
+    )  # fmt: skip
+    batch = receive(deployment, f"case_id,study_time,score,meta_software_versions,meta_kvp\n{rows}")
+    summarise_batch(batch.pk)
+    kinds = dict(deployment.signals.values_list("name", "kind"))
+    assert (kinds["meta_software_versions"], kinds["meta_kvp"]) == ("categorical", "numeric")
+    (marker,) = markers_of(deployment)
+    assert (str(marker.day), marker.before, marker.after) == ("2026-03-09", "4.1", "4.10")
+
+
+def test_dicom_names_its_tags_as_the_signal_packs_do():
+    from monitoring.intake.dicom.header import CATEGORIES, NUMBERS
+    from monitoring.signal_packs import ACQUISITION
+
+    known = {entry.name for entry in ACQUISITION} | {"meta_modality"}
+    assert {*NUMBERS.values(), *CATEGORIES.values(), "meta_pixel_spacing", "meta_age"} <= known

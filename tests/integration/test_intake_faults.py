@@ -1,50 +1,24 @@
 """Faults done to real servers: every accepted row is there once, every refused one is reported once.
 
-One instance of its own: PostgreSQL, Valkey, web process and ingest worker, each of which is killed in turn.
+One instance of its own: PostgreSQL, Valkey, web process and ingest worker, each of which is killed in turn; and the
+commands that run for long, as an operator starts and ends them.
 """
 
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import dicom_objects as made
+from tests.live_servers import ROOT, live_servers
+
 HEADER = "case_id,study_time,score,meta_view,q_snr\n"
-# Prepares the deployment, prints its id and a token for it.
-PREPARE = """
-import json, django; django.setup()
-from accounts.models import Role
-from accounts.row_security import see_everything
-from accounts.tokens import issue_token
-from tests.factories import DeploymentFactory, MembershipFactory, SiteFactory
-see_everything()
-deployment = DeploymentFactory()
-deployment.sites.add(SiteFactory(organisation=deployment.organisation, code="north"))
-lead = MembershipFactory(organisation=deployment.organisation, role=Role.HOSPITAL_QA).person
-secret = issue_token(organisation=deployment.organisation, person=lead, name="x", verbs=["send_predictions"])[1]
-print(json.dumps({"id": str(deployment.pk), "token": secret}))
-"""
-MIGRATE = """
-import os
-from config import embedded
-os.environ["DATABASE_URL"] = embedded.database_url(role=embedded.OWNER)
-import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-"""
-RESEND = "import django; django.setup(); from assurance.jobs import resend_lost_jobs; print(resend_lost_jobs())"
 
 
 def body(start, rows, *, bad=()):
@@ -55,140 +29,10 @@ def body(start, rows, *, bad=()):
     return (HEADER + "".join(lines)).encode()
 
 
-class Servers:
-    """Each part as a process that a test may kill and start again."""
-
-    def __init__(self, home):
-        os.environ["VIGIL_HOME"] = str(home)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.home = home
-        self.environment = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")}
-        self.environment |= {
-            "VIGIL_HOME": str(home), "VIGIL_PORT": str(self.port), "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VIGIL_INTAKE_AT_ONCE_BYTES": "20000", "VIGIL_ARTEFACT_DIR": str(home / "artefacts"),
-            "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
-        self.parts, self.servers = {}, {}
-
-    def keep(self, name, code):
-        """``code`` starts an embedded server in a process that waits for it; the server's own id is remembered."""
-        script = (
-            f"from config.embedded import *; s = {code}; s.start(); print(s.process.pid, flush=True); s.process.wait()"
-        )
-        process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=self.environment, text=True,
-                                   stdout=subprocess.PIPE)  # fmt: skip
-        self.servers[name] = int(process.stdout.readline())
-        self.parts[name] = process
-
-    def program(self, name, *command):
-        log = (self.home / f"{name}.log").open("ab")
-        program = str(Path(sys.executable).parent / command[0])
-        self.parts[name] = subprocess.Popen([program, *command[1:]], cwd=ROOT, env=self.environment, stdout=log,
-                                            stderr=log, start_new_session=True)  # fmt: skip
-
-    def database(self):
-        self.keep("database", "EmbeddedPostgres()")
-
-    def broker(self):
-        self.keep("broker", "EmbeddedValkey()")
-
-    def web(self):
-        self.program("web", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port),
-                     "--workers", "1", "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
-                     "config.wsgi:application")  # fmt: skip
-        self.until(lambda: self.http("/healthz")[0] == 200)
-
-    def worker(self):
-        self.program("worker", "celery", "-A", "config.celery", "worker", "--queues", "ingest", "--concurrency", "1",
-                     "--pool", "solo", "--loglevel", "warning", "--without-gossip", "--without-mingle")  # fmt: skip
-
-    def kill(self, name):
-        process = self.parts.pop(name)
-        if name in ("web", "worker"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            os.kill(self.servers.pop(name), signal.SIGKILL)  # no farewell: as when the machine loses its power
-        process.wait(30)
-
-    def python(self, code):
-        answer = subprocess.run(
-            [sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120,
-            check=False,
-        )  # fmt: skip
-        assert answer.returncode == 0, answer.stderr[-2000:]
-        return answer.stdout.strip().splitlines()[-1] if answer.stdout.strip() else ""
-
-    def http(self, path, content=None, **headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=content, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- the address above
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except OSError as error:
-            return 0, str(error).encode()
-
-    def send(self, content, *, key="", kind="text/csv"):
-        head = {"Authorization": f"Bearer {self.access['token']}", "Content-Type": kind}
-        if key:
-            head["Idempotency-Key"] = key
-        status, answer = self.http(f"/api/v1/deployments/{self.access['id']}/predictions", content, **head)
-        return status, (json.loads(answer) if answer.startswith(b"{") else {})
-
-    def batch(self, batch_id):
-        status, answer = self.http(f"/api/v1/batches/{batch_id}", Authorization=f"Bearer {self.access['token']}")
-        return json.loads(answer) if status == 200 else {}
-
-    def query(self, text):
-        from config import embedded, home
-
-        home.secrets_of.cache_clear()
-        os.environ["VIGIL_HOME"] = str(self.home)
-        with psycopg.connect(embedded.database_url(role=embedded.OWNER), connect_timeout=5) as connection:
-            return connection.execute(text).fetchone()
-
-    def until(self, holds, *, limit_s=60):
-        end = time.monotonic() + limit_s
-        while not holds():
-            assert time.monotonic() < end, "it did not happen in time"
-            time.sleep(0.2)
-
-    def settled(self, batch_id, *, limit_s=180):
-        """Wait for the batch, sending lost jobs again as the beat does."""
-        end = time.monotonic() + limit_s
-        while self.batch(batch_id).get("status") != "done":
-            assert time.monotonic() < end, self.batch(batch_id)
-            self.python(RESEND)
-        return self.batch(batch_id)
-
-
 @pytest.fixture(scope="module")
 def servers():
-    before = os.environ.get("VIGIL_HOME")
-    # Not under pytest's own folder: another run beside this one would close it to the database's user.
-    home = Path(tempfile.mkdtemp(prefix="vigil-faults-"))
-    home.chmod(0o711)
-    found = Servers(home)
-    try:
-        found.database()
-        found.broker()
-        found.python(MIGRATE)
-        found.access = json.loads(found.python(PREPARE))
-        found.web()
-        found.worker()
+    with live_servers() as found:
         yield found
-    finally:
-        for name in list(found.parts):
-            found.kill(name)
-        os.environ.pop("VIGIL_HOME")
-        if before is not None:
-            os.environ["VIGIL_HOME"] = before
-        from config import home as settings_of_home
-
-        settings_of_home.secrets_of.cache_clear()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def rows_of(servers, batch_id):
@@ -295,3 +139,101 @@ def test_a_disk_without_room_accepts_nothing_and_the_next_delivery_goes_in(serve
     status, answer = servers.send(body(900_000, 5_000))
     assert status == 202
     assert servers.settled(answer["id"])["accepted"] == 5_000
+
+
+def cases_in(servers):
+    return servers.query('SELECT count(*), count(DISTINCT "case") FROM monitoring_prediction')
+
+
+def test_the_watch_command_takes_in_what_is_put_into_its_folder_until_it_is_ended(servers, tmp_path):
+    before = cases_in(servers)[0]
+    servers.command("watch", "watch", servers.access["id"], str(tmp_path), "--every", "0.2")
+    (tmp_path / "day.csv").write_bytes(body(1_000_000, 40))
+    (tmp_path / "notes.doc").write_text("no predictions")
+    servers.until(lambda: (tmp_path / "done" / "day.csv").exists() and (tmp_path / "refused" / "notes.doc").exists())
+    status, told = servers.ended("watch")
+    assert (status, told.splitlines()[-1]) == (0, "stopped")
+    assert "day.csv: 40 in, 0 known already, 0 refused" in told
+    assert cases_in(servers)[0] == before + 40
+
+
+def test_the_receive_command_answers_a_real_sender_until_it_is_ended(servers):
+    from pynetdicom import AE
+    from pynetdicom.sop_class import ComprehensiveSRStorage
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    before = cases_in(servers)[0]
+    servers.command("receive", "receive", servers.access["id"], "--port", str(port), "--peer", "PACS")
+    log = servers.home / "receive.log"
+    servers.until(lambda: "listens on" in log.read_text())
+    sender = AE(ae_title="PACS")
+    sender.add_requested_context(ComprehensiveSRStorage, "1.2.840.10008.1.2.1")
+    association = sender.associate("127.0.0.1", port, ae_title="VIGIL")
+    assert association.is_established
+    assert association.send_c_store(made.loose_report(study="1.2.3.77")).Status == 0xB007  # taken, with its defects
+    association.release()
+    assert cases_in(servers)[0] == before + 1
+    status, told = servers.ended("receive")
+    assert (status, told.splitlines()[-1]) == (0, "stopped")
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+LOOP = """
+import sys
+from vigil_client import Vigil
+url, deployment, token, spool, start = sys.argv[1:]
+vigil = Vigil(url, deployment=deployment, token=token, spool=spool, attempts=1)
+for batch in range(3):
+    cases = [f"{start}-{batch}-{at}" for at in range(8)]
+    vigil.log_predictions([{"case_id": c, "study_time": "2026-03-01T08:00:00Z", "score": 0.5} for c in cases])
+print("flushed", vigil.flush())
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The client as pip installs it, without anything of this project beside it."""
+    folder = tmp_path_factory.mktemp("client")
+    source = shutil.copytree(ROOT / "client", tmp_path_factory.mktemp("source") / "client")  # building leaves files
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
+               "--target", str(folder), str(source)]  # fmt: skip
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr[-1000:]
+    return folder
+
+
+def test_the_installed_client_keeps_rows_while_the_server_is_away_and_sends_them_once(servers, installed, tmp_path):
+    def loop(start):
+        url = f"http://127.0.0.1:{servers.port}"
+        command = [sys.executable, "-c", LOOP, url, servers.access["id"], servers.access["token"], str(tmp_path), start]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed)}
+        answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr[-1000:]
+
+    before = cases_in(servers)[0]
+    loop("with")
+    assert cases_in(servers)[0] == before + 24
+    servers.kill("web")
+    loop("away")
+    assert len(list(tmp_path.glob("*.ndjson.gz"))) == 3
+    servers.web()
+    loop("back")
+    assert list(tmp_path.glob("*.ndjson.gz")) == []
+    rows, cases = cases_in(servers)
+    assert (rows, cases) == (before + 72, rows)
+
+
+@pytest.mark.slow
+def test_the_example_with_a_monai_model_logs_every_score_of_its_loop(servers, installed, tmp_path):
+    before = cases_in(servers)[0]
+    example = ROOT / "client" / "examples" / "monai_loop.py"
+    command = [sys.executable, str(example), f"http://127.0.0.1:{servers.port}", servers.access["id"],
+               servers.access["token"]]  # fmt: skip
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr[-1000:]
+    assert answer.stdout.count("'accepted': 16") == 2
+    assert cases_in(servers)[0] == before + 32

@@ -29,7 +29,7 @@ def finding(quantity, value, week, *, signal="", state="ok", stratum=None, detai
     return Finding(
         quantity=quantity, value=value, unit="cases" if quantity == "volume" else "1", state=State(state), n_cases=n,
         method=Method(quantity, "test", "1"), input_digest="0" * 64, signal=signal, window=window, interval=interval,
-        null=null, stratum=stratum or {}, details=details or {},
+        null=null, stratum=stratum or {}, details=details or {}, reason="too few" if state == "insufficient" else "",
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_a_deployment_page_keeps_its_budget_whatever_the_signals(deployment, rea
             store_finding(extra, family="input", deployment=deployment, version=deployment.version)
     many, page = statements(reader, "/deployments/chest")
     assert many == few <= MOST_STATEMENTS
-    assert page.count('class="chart panel"') == 23
+    assert page.count('class="chart panel"') == 24
     assert len(page) < 400_000
 
 
@@ -139,7 +139,7 @@ def test_the_span_and_the_stratum_choose_what_is_drawn(deployment, reader):
     page = reader.get("/deployments/chest?stratum=site%3Dsouth&from=2026-03-01&to=2026-03-20").content.decode()
     assert page.count('class="chart panel"') == 1 and "3 windows" in page  # ending 2, 9, 16 March
     page = reader.get("/deployments/chest?stratum=site%3Dnowhere").content.decode()
-    assert page.count('class="chart panel"') == 3  # an unknown stratum shows all cases
+    assert page.count('class="chart panel"') == 4  # an unknown stratum shows all cases
     assert "No window in this span" in reader.get("/deployments/chest?from=2031-01-01").content.decode()
 
 
@@ -249,3 +249,20 @@ def test_a_broken_page_names_the_request(settings):
     request.request_id = "abc123"
     answer = server_error(request)
     assert answer.status_code == 500 and b"abc123" in answer.content
+
+
+def test_the_strip_comes_as_csv(deployment, reader):
+    rows = reader.get("/deployments/chest/strip.csv?stratum=site%3Dsouth").content.decode().splitlines()
+    assert rows[0].startswith("family,signal,stratum,2026-01-12,")
+    assert rows[1] == "input,meta_view,site=south," + ",".join(["ok"] * 8 + ["act"] * 4)
+
+
+def test_label_maturity_is_the_share_of_cases_whose_truth_came_in(deployment, reader):
+    late = finding("auroc", 0.9, WEEKS - 1, state="insufficient", n=42)
+    store_finding(late, family="performance", deployment=deployment, version=deployment.version)
+    page = reader.get("/deployments/chest").content.decode()
+    assert "Label maturity" in page and "Last window: 20 %, n = 210: too few cases for a verdict" in page
+    rows = reader.get("/deployments/chest/chart.csv?quantity=labelled_share").content.decode().splitlines()
+    assert len(rows) == WEEKS + 1
+    shares = [float(row.split(",")[5]) for row in rows[1:]]
+    assert shares == pytest.approx([100.0] * (WEEKS - 1) + [20.0])  # 42 of 210

@@ -266,6 +266,12 @@ def test_the_door_of_acts_keeps_strangers_and_narrow_tokens_out(client, doors):
     both = doors(cast)
     unknown = both.api("author", "no_such_act").json()["message"]
     assert unknown.startswith("act 'no_such_act' is not known: choose from add_evidence")
+    for number in ("", "x", "9" * 30, "-1", "²"):
+        assert both.api("approver", "move_test", test=number, step="r1").status_code == 404
+        assert both.api("decider", "set_aside", proposal=number, reason="x").status_code == 404
+    assert both.api("author", "ask", question="a\x00b").json()["code"] == "not_text"
+    for plan in ("a: &x [1]\nb: *x", "question: .nan", "end_date: 2026-13-40", "[" * 5000, "- x", "!!binary aGk="):
+        assert both.api("author", "propose_change", plan=plan, reason="x").status_code == 422
     assert set(ACTS) >= {"plan_test", "lodge_appeal", "write_paper"}
     client.force_login(other.people["author"])
     path = f"/api/v1/submissions/{cast.submission.pk}/acts/remark"

@@ -11,8 +11,9 @@ from accounts.tokens import issue_token
 from assurance.evidence.errors import InvalidInput
 from assurance.evidence.finding import State, Window
 from assurance.models import RunningSoftware, StateChange, SuspensionProposal
+from assurance.selectors.evidence import filed
 from assurance.services.due_steps import take_due_steps
-from assurance.services.endings import set_aside
+from assurance.services.endings import propose_suspension, set_aside
 from assurance.services.findings import store_finding
 from assurance.services.plans import checked_plan
 from assurance.services.proceedings import prepare_decision
@@ -193,3 +194,19 @@ def test_an_incident_comes_on_the_file_follows_its_reports_and_a_death_proposes(
     assert f"Incident {grave.number}" in SuspensionProposal.objects.order_by("-pk").first().reason
     cast.submission.refresh_from_db()
     assert cast.submission.state == "active" and StateChange.objects.filter(transition="t18").count() == 0
+
+
+def test_results_filed_while_a_suspension_is_proposed_count_once_a_person_has_settled_it():
+    cast = running_cast()
+    before = cast.add("monitoring.results", finding=seen(cast, 0.95, seed=31))
+    proposal = propose_suspension(cast.submission, trigger="person", reason="Odd maps.", by=cast.actor("qa"))
+    during = cast.add("drift.input", finding=seen(cast, 0.96, days=3, seed=32))
+    note = cast.add("incident.log", "qa", text="A late film.")
+
+    def standing():
+        found = {piece.id: piece.standing for piece in filed(cast.submission)}
+        return [found[f"item-{item.pk}"] for item in (before, during, note)]
+
+    assert standing() == ["current", "insufficient", "current"]  # what happened to patients always counts
+    set_aside(proposal, reason="A display fault.", by=cast.actor("decider"))
+    assert standing() == ["current", "current", "current"]

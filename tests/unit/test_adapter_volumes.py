@@ -1,5 +1,7 @@
 """Volumes: axes against nibabel, checks at the door, maps back onto the voxels they came from."""
 
+import json
+
 import nibabel
 import numpy as np
 import pytest
@@ -155,3 +157,38 @@ def test_scales_do_what_they_say():
     assert np.array_equal(made["none"].scaled(values), values)
     with pytest.raises(InvalidInput, match=r"-100\.\.300"):
         Description("classification", ("a",), scale="bytes").scaled(values)
+
+
+@pytest.mark.parametrize("shape", [(40, 24, 28), (16, 16, 16)])
+def test_windows_answer_as_one_pass_where_the_network_sees_no_farther_than_they_overlap(shape, tmp_path):
+    from safetensors.torch import save_file
+
+    from assurance.adapters.monai_networks import load_unet
+
+    kwargs = {"spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": [4, 4], "strides": [1],
+              "kernel_size": 1, "up_kernel_size": 1, "num_res_units": 0, "norm": "batch"}  # fmt: skip
+    from monai.networks.nets import UNet
+
+    path = tmp_path / "unet.safetensors"
+    torch.manual_seed(0)
+    save_file(UNet(**kwargs).state_dict(), path)
+    image = Volume(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32), (1.0, 1.0, 1.0), "RAS")
+    found = []
+    for tile in ([], [16, 16, 16]):
+        described = {"task": "segmentation", "classes": ["none", "liver"], "dims": 3, "kwargs": kwargs, "tile": tile}
+        path.with_suffix(".json").write_text(json.dumps(described))
+        model = load_unet(path)
+        calls = []
+        model.network.register_forward_hook(lambda module, inputs, output, seen=calls: seen.append(inputs[0].shape[2:]))
+        with torch.inference_mode():
+            found.append(model.whole(model.prepare(image)))
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+    assert found[0].std() > 1e-3
+    assert {tuple(each) for each in calls} == {(16, 16, 16)}
+    assert (len(calls) > 1) == (shape != (16, 16, 16))
+
+
+@pytest.mark.parametrize("tile", [[8, 8, 8], [32, 32], [24, 24, 20]])
+def test_a_tile_that_does_not_fit_is_refused(tile):
+    with pytest.raises(InvalidInput, match="tile"):
+        Description(task="segmentation", classes=("a", "b"), dims=3, multiple_of=8, tile=tuple(tile))

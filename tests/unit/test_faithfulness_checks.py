@@ -41,17 +41,19 @@ WEIGHTS = RNG.normal(0, 1, (16, 16)).astype(np.float32)
 IMAGE = RNG.uniform(0, 1, (16, 16)).astype(np.float32)
 
 
-def a_map(values, *, signed=True, f_x=1.0, key="saliency", error=None):
+def a_map(values, *, signed=True, f_x=1.0, key="saliency", error=None, unit="logit per grey unit"):
     values = np.asarray(values, dtype=np.float32)
     return Attribution(
-        values, values, Method(key, "tests", "1"), "logit of a", "logit", signed, f_x, completeness_error=error
+        values, values, Method(key, "tests", "1"), "logit of a", unit, signed, f_x, completeness_error=error
     )
 
 
-def graded(model, image, values, *, region=None, spacing=None, again=None, key="saliency", error=None, other=None):
+def graded(model, image, values, *, region=None, spacing=None, again=None, key="saliency", error=None, other=None,
+           unit="logit per grey unit"):  # fmt: skip
     question = Question(model, image)
     return Graded(
-        question, a_map(values, key=key, error=error), again or (lambda q: saliency(q.model, q.image, question=q)),
+        question, a_map(values, key=key, error=error, unit=unit),
+        again or (lambda q: saliency(q.model, q.image, question=q)),
         region=region, region_name="the reader's mask", spacing_mm=spacing, other=other,
     )  # fmt: skip
 
@@ -279,8 +281,10 @@ def test_a_mask_of_another_shape_is_refused():
 def test_infidelity_agrees_with_captum_under_the_same_noise():
     network = small_cnn()
     image = RNG.uniform(0, 1, (32, 32)).astype(np.float32)
-    values = RNG.normal(0, 1, (32, 32)).astype(np.float32)
     question = Question(Toy(network), image, target=0)
+    inputs = question.inputs.clone().requires_grad_(True)
+    values = torch.autograd.grad(question(inputs)[0], inputs)[0][0, 0].numpy()
+    values = values + values.std() * RNG.normal(0, 1, (32, 32)).astype(np.float32)
     noise, change = perturbations(question, seed=4, samples=24, sd=0.1)
     given = iter(noise.split(1))
 
@@ -299,14 +303,26 @@ def test_infidelity_agrees_with_captum_under_the_same_noise():
 def test_infidelity_is_zero_for_the_gradient_of_a_linear_model_and_one_for_a_map_of_the_wrong_place():
     weights = np.zeros((16, 16), np.float32)
     weights[:8] = np.abs(WEIGHTS[:8])
-    assert infidelity(graded(linear(weights), IMAGE, weights, key="integrated_gradients")).value == pytest.approx(
-        0, abs=1e-6
-    )
-    wrong = infidelity(graded(linear(weights), IMAGE, weights[::-1].copy(), key="integrated_gradients"), samples=200)
+    assert infidelity(graded(linear(weights), IMAGE, weights, key="smoothgrad")).value == pytest.approx(0, abs=1e-6)
+    wrong = infidelity(graded(linear(weights), IMAGE, weights[::-1].copy(), key="smoothgrad"), samples=200)
     assert wrong.value > 0.9
     assert wrong.state == "watch"
     assert wrong.details["saliency"] == pytest.approx(0, abs=1e-6)
     assert infidelity(graded(linear(weights), IMAGE, np.abs(weights))).state == "insufficient"  # the yardstick itself
+    opposite = infidelity(graded(linear(weights), IMAGE, -weights, key="smoothgrad"))
+    assert opposite.value == 1  # a map turned round is worth no more than a map of zeros
+
+
+def test_infidelity_of_a_map_in_units_of_the_score_is_zero_where_it_adds_up_over_regions_that_go():
+    model, key = linear(WEIGHTS), "integrated_gradients"
+    question = Question(model, IMAGE)
+    away = (question.inputs - question.baseline("blurred"))[0, 0].numpy()
+    right = infidelity(graded(model, IMAGE, WEIGHTS * away, key=key, unit="logit"))
+    assert right.value == pytest.approx(0, abs=1e-5)
+    assert right.state == "ok"
+    assert right.method.parameters["perturbation"] == "removal"
+    gradient = infidelity(graded(model, IMAGE, WEIGHTS, key=key, unit="logit"))
+    assert gradient.value > 0.5  # a gradient does not say what a region adds
 
 
 def test_sensitivity_max_agrees_with_captum_under_the_same_noise():

@@ -150,6 +150,23 @@ def test_a_bad_cell_refuses_its_row_with_its_value(name):
     assert (rows.n, [one.code for one in rows.refused], rows.refused[0].row) == (1, [code], 2)
 
 
+def test_a_score_that_is_nan_is_told_and_an_empty_one_is_not():
+    columns = {"case_id": ["a", "b", "c"], "study_time": ["2026-03-01T08:00:00Z"] * 3, "site": ["north"] * 3,
+               "score": pa.array([0.5, float("nan"), None]), "q_snr": [1.0, float("nan"), None],
+               "meta_view": ["PA", "NaN", None]}  # fmt: skip
+    table = pa.table(columns)
+    csv = b"case_id,study_time,site,score,q_snr,meta_view\n" + b"".join(
+        f"{case},2026-03-01T08:00:00Z,north,{score},{score},{view}\n".encode()
+        for case, score, view in (("a", "0.5", "PA"), ("b", "NaN", "NaN"), ("c", "", ""))
+    )
+    for content, media_type in ((parquet(table), "application/x-parquet"), (csv, "text/csv")):
+        (rows,) = checked(content, media_type)
+        assert [(one.row, one.column, one.code) for one in rows.refused] == [(2, "score", "not_finite")]
+        assert np.isnan(rows.score[1])
+        assert np.isnan(rows.numbers["q_snr"][1])
+        assert rows.levels["meta_view"].to_pylist() == ["PA", None]
+
+
 def test_embeddings_come_as_lists_columns_or_base64():
     import base64
 

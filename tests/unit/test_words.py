@@ -35,7 +35,7 @@ def test_shares_and_means_are_told_as_numbers():
     assert change(stream(["act"]), shares) == "View: the share of AP rose from 31 % to 58 % since 2 Mar 2026 at b"
     mean = {"details": {"mean_change": -3.0, "reference_sd": 2.0}}
     text = change(stream(["watch"], signal="q_noise_sd"), mean)
-    assert text == "Noise sd fell by 3 on average (1.5 sd) since 2 Mar 2026 at b"
+    assert text == "Noise SD fell by 3 on average (1.5 sd) since 2 Mar 2026 at b"
 
 
 def test_a_wider_spread_with_the_same_mean_is_not_called_a_fall():

@@ -86,7 +86,7 @@ class Command(BaseCommand):
         folder.mkdir(parents=True, exist_ok=True)
         stem = f"{Path(options['image'] or 'drawn').name.split('.')[0]}-{options['method']}"
         files = {"map": folder / f"{stem}.npz", "overlay": folder / f"{stem}.png", "card": folder / f"{stem}.json"}
-        files["map"].write_bytes(pack_map(made.attribution, mask=made.mask, facts=facts))
+        files["map"].write_bytes(pack_map(made.attribution, mask=made.mask, facts=facts, around=made.around.arrays()))
         files["overlay"].write_bytes(made.overlay)
         from explainability.faithfulness.caution import CAUTION
 

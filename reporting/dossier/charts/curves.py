@@ -107,13 +107,15 @@ def severity(data: dict[str, Any], *, width: float, height: float = 170) -> Pict
 
 
 def path(data: dict[str, Any], *, width: float, height: float = 150) -> Picture:
-    """A sequential statistic: ``values`` at each ``every``-th step, ``limit`` at which it alarms, ``alarm`` the place
-    of the alarm among the values.
+    """A sequential statistic: ``values`` at each ``every``-th step, ``limit`` at which it alarms (or ``upper``, a limit
+    for each value; ``both`` draws its mirror image), ``alarm`` the place of the alarm among the values.
     """
     picture = Picture(width, height)
     values, every = data["values"], data.get("every", 1)
     last = max(1, (len(values) - 1) * every)
-    numbers = [*[v for v in values if v is not None], 0.0, data["limit"]]
+    upper = data.get("upper") or [data["limit"]] * len(values)
+    numbers = [*[v for v in values if v is not None], 0.0, *upper]
+    numbers += [-v for v in upper] if data.get("both") else []
     area = frame(
         picture,
         x=(0, last),
@@ -124,9 +126,10 @@ def path(data: dict[str, Any], *, width: float, height: float = 150) -> Picture:
         x_title=f"{data.get('step_words', 'case')}, in order",
         y_title=data.get("unit_words", "statistic"),
     )
-    y = area.y(data["limit"])
-    picture.line((area.left, y), (area.right, y), colour=ACT, width=0.8, dash=(2, 2))
-    picture.words(area.left + 3, y + 2, f"alarm at {data['limit']:.4g}", colour=ACT, size=6.3)
+    for side in (1, -1) if data.get("both") else (1,):
+        limits = [(area.x(place * every), area.y(side * v)) for place, v in enumerate(upper)]
+        picture.line(*limits, colour=ACT, width=0.8, dash=(2, 2))
+    picture.words(area.left + 3, area.y(data["limit"]) + 2, f"alarm at {data['limit']:.4g}", colour=ACT, size=6.3)
     points = ((area.x(place * every), area.y(v)) for place, v in enumerate(values) if v is not None)
     picture.line(*points, colour=BRAND, width=1.0)
     alarm = data.get("alarm")

@@ -31,7 +31,7 @@ HEADLINE = {
     "insufficient": "Too little data to judge",
 }
 SIGNATURE_SLOTS = 4
-SLOT_WIDTH, SLOT_HEIGHT, SLOT_GAP, SLOTS_TOP = looks.WIDTH, 92.0, 14.0, 586.0
+SLOT_WIDTH, SLOT_HEIGHT, SLOT_GAP, SLOTS_TOP = looks.WIDTH, 92.0, 14.0, 672.0
 LIST_ROWS = 42
 
 
@@ -166,12 +166,14 @@ def cover_flowables(contents: c.Contents, document: Any) -> Iterator[Flowable]:
 
 def failed_words(evidence: c.Evidence) -> list[str]:
     f = evidence.finding
-    spread = numbers.interval(f["interval"]) or numbers.null_law(f["null"])
+    spread = numbers.spread(f)
     where = ", ".join(
         filter(None, (numbers.words(f["signal"]), numbers.stratum(f["stratum"]), numbers.window(numbers.span(f))))
     )
     value = "suppressed" if evidence.suppressed else numbers.with_unit(f["value"], f["unit"])
-    return [evidence.id, f"{numbers.words(f['quantity'])} {value} ({spread}; n {f['n_cases']:,}): {where}"]
+    crossed = ", but it was crossed" if numbers.alarm_limit(f) == spread and spread and f["state"] == "act" else ""
+    beside = "; ".join(filter(None, (f"{spread}{crossed}", f"n {f['n_cases']:,}")))
+    return [evidence.id, f"{numbers.words(f['quantity'])} {value} ({beside}): {where}"]
 
 
 def signature_flowables(contents: c.Contents, document: Any) -> Iterator[Flowable]:

@@ -14,6 +14,7 @@ from reporting.dossier.pdf.flow import Box, Chart, FactLines, Opening, Overlay, 
 from reporting.dossier.pdf.grid import Grid, GridColumn, GridRow
 
 CHUNK = 40  # rows of one flowable
+WITH_TWO_ROWS = 140.0  # points that a title, the head and two rows with their notes need: no title stands alone
 SHORT_NEEDS = 250.0  # points that a short section needs under the one before it
 ReadFile = Callable[[str], bytes | None]
 RESULT_COLUMNS = (
@@ -163,11 +164,11 @@ def result_row(evidence: c.Evidence) -> GridRow:
         value, spread, n = "suppressed", evidence.suppressed, "—"
     else:
         value = numbers.with_unit(finding["value"], finding["unit"])
-        spread = numbers.interval(finding["interval"]) or numbers.null_law(finding["null"]) or "no interval: a count"
+        spread = numbers.spread(finding)
         if finding["value"] is None:
             value, spread = "no value", "—"
-        elif not finding["interval"] and not finding["null"] and finding["unit"] != "cases":
-            spread = "no interval is defined"
+        elif not spread:
+            spread = "no interval: a count" if finding["unit"] == "cases" else "no interval is defined"
         n = f"{finding['n_cases']:,}"
     return GridRow(
         (evidence.id, f"{name}\n{where}", value, spread, n, finding["state"]), " · ".join(told), finding["state"]
@@ -176,7 +177,7 @@ def result_row(evidence: c.Evidence) -> GridRow:
 
 def _grid(title: str, columns: Any, rows: list[GridRow], note: str) -> Iterator[Flowable]:
     if title:
-        yield CondPageBreak(80)
+        yield CondPageBreak(WITH_TWO_ROWS if any(row.note for row in rows[:2]) else 80)
         yield Prose(title, looks.CAPTION, "Caption")
     for start in range(0, len(rows), CHUNK):
         yield Grid(columns, rows[start : start + CHUNK], continued=start > 0)

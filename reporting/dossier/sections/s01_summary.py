@@ -77,8 +77,8 @@ def _whole(items: list[Evidence]) -> list[Evidence]:
     newest: dict[tuple[str, str], Evidence] = {}
     for item in items:
         f = item.finding
-        if set(f["stratum"]) - {"set", "compared"}:
-            continue
+        if set(f["stratum"]) - {"set", "compared"} or "alarm_index" in (f["details"] or {}):
+            continue  # a control chart watches, it claims nothing
         key = (f["quantity"], str(sorted(f["stratum"].items())))
         end = (numbers.span(f) or {}).get("end", "")
         if key not in newest or end >= (numbers.span(newest[key].finding) or {}).get("end", ""):

@@ -21,7 +21,8 @@ def fill(sources: Sources) -> Iterator[AnyBlock]:
             "this dossier is signed."
         )
         return
-    yield Text(text=f"{len(sources.incidents)} incidents over {exposure}.")
+    n = len(sources.incidents)
+    yield Text(text=f"{n} incident{'s' if n > 1 else ''} over {exposure}.")
     columns = [
         Column("Incident", 1.8),
         Column("Aware since", 1.2),

@@ -17,7 +17,7 @@ def filled(plan: SectionPlan, sources: Sources) -> list[AnyBlock]:
     blocks += _documents(plan, sources)
     cited = {key for block in blocks if isinstance(block, Results | Figure | Picture) for key in block.evidence}
     left = [item for item in sources.findings(*plan.kinds) if item.id not in cited]
-    if left:
+    if left and plan.id != "01-summary":  # which cites what other sections hold
         blocks.append(Heading(text="Further findings"))
         blocks += results("Findings of this section's kinds", left)
     blocks += _missing_kinds(plan, sources, blocks)
@@ -111,4 +111,8 @@ def _proven_by_records(sources: Sources) -> set[str]:
     ):
         if getattr(sources, name):
             found |= kinds
+    submission = sources.submission or {}
+    for name, kind in (("plan", "sandbox.plan"), ("decisions", "sandbox.decision"), ("activities", "sandbox.activity")):
+        if submission.get(name):
+            found.add(kind)
     return found
