@@ -93,7 +93,9 @@ def test_each_cut_leaves_a_mark_that_the_fuller_version_can_match():
         "EWMA of weekly means: score",
         "Shewhart chart of weekly means: score",
     ]
-    assert [m.what for m in marks] == [f"{title} (open to: regulator)" for title in (*charts, "How alarms were handled")]
+    assert [m.what for m in marks] == [
+        f"{title} (open to: regulator)" for title in (*charts, "How alarms were handled")
+    ]
     salt = regulator.redaction["salt"]
     hashes = {c.block_hash(b, salt=salt) for s in regulator.sections for b in s.blocks}
     assert {m.sha256 for m in marks} <= hashes
