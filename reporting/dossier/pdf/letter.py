@@ -128,7 +128,3 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]
         write(canvas, looks.LEFT, 33, self.letter.foot, size=7.2)
         write(canvas, looks.PAGE_WIDTH - looks.RIGHT, 33, f"Page {canvas.getPageNumber()}", size=8, anchor="end")
         canvas.unmark()
-
-    def _endBuild(self) -> None:  # noqa: N802 -- the base class names it
-        self.canv.settle()
-        super()._endBuild()
