@@ -24,7 +24,9 @@ router = Router(tags=["explainability"], auth=AUTH)
 
 class ExplanationIn(Schema):
     """``case`` is the pseudonym that findings and pages show, ``case_id`` the sender's own name of the case: give one.
-    ``parameters`` are the method's own, ``target``, ``seed`` and ``effort`` (brief, quick or full)."""
+    ``parameters`` are the method's own (such as ``landmark`` and ``component`` of a registration, ``word``),
+    ``target`` (a class, a structure, an edge of a box), ``part`` of a segmentation (mask, component, boundary, missed),
+    ``seed``, ``precision`` and ``effort`` (brief, quick or full)."""
 
     method: str
     case: str = ""

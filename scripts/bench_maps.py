@@ -47,7 +47,7 @@ def results() -> Iterator[dict[str, Any]]:
         torch.autograd.grad(question(inputs).sum(), inputs)
 
     def ours() -> None:
-        EXPLAINERS.load("integrated_gradients")(model, image, question=question, steps=STEPS)
+        EXPLAINERS.load("integrated_gradients")(model, image, question=question, steps=STEPS, most_steps=STEPS)
 
     def plain() -> None:
         IntegratedGradients(lambda x: model.network(x)[:, 1]).attribute(

@@ -110,6 +110,9 @@ def page(document: dict[str, Any]) -> str:
         "values with the digests of their inputs are in the JSON file beside this page.", "",
         "A row gives value, 95 % interval, number of cases and verdict. `insufficient` means fewer than 50 cases with "
         "a value, or a measure without an agreed limit. What each check means is in docs/methods.", "",
+        "A verdict `act` bars the method from dossiers for these weights; its maps are kept. The same card lets a "
+        "method pass on a network that finds what it was trained for, and exposes random weights and a marker "
+        "planted in the corner: `tests/unit/test_faithfulness_checks.py`.", "",
     ]  # fmt: skip
     for method, result in document["methods"].items():
         whole = result["card"][-1]

@@ -85,7 +85,8 @@ def _write(network: str, path: Path) -> dict[str, Any]:
     layers.append({"type": "Conv3d", "in": 5, "out": 3, "kernel": 1, "dilation": 1, "padding": 0})
     last = nn.Conv3d(5, 3, 1)
     with torch.no_grad():
-        last.bias.copy_(torch.tensor([-10.0, 0.0, 0.0]))  # random weights may else call everything background
+        # random weights may else call everything background
+        last.bias[:] = torch.tensor([-10.0, 0.0, 0.0])  # type: ignore[index]
     save_file(nn.Sequential(*modules, last).state_dict(), path)
     return {"layers": layers}
 

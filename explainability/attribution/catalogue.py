@@ -20,7 +20,7 @@ EXPLAINERS = Catalogue(
         "Integrated Gradients", f"{_ROOM}.integrated_gradients:integrated_gradients",
         "Sundararajan, Taly & Yan 2017, arXiv:1703.01365",
         {"tasks": _BOTH, "signed": True, "gradient": True, "cost": "3 × steps",
-         "parameters": {"baseline": "black", "steps": 50, "batch": 0}},
+         "parameters": {"baseline": "black", "steps": 50, "most_steps": 400, "batch": 0}},
     ),
     grad_cam=Entry(
         "Grad-CAM", f"{_ROOM}.grad_cam:grad_cam", "Selvaraju et al. 2017, arXiv:1610.02391",

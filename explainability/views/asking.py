@@ -22,8 +22,10 @@ PRECISIONS = (("float32", "single"), ("bfloat16", "mixed, bfloat16"), ("float16"
 CHANGES = (("moved", "moved by half its size"), ("eroded", "eroded"))
 LABELS = {
     "target": "Target", "part": "Part of the mask", "landmark": "Landmark (voxel i,j,k of the fixed volume)",
-    "component": "Component of the displacement", "word": "Word of the prompt", "baseline": "Baseline",
-    "precision": "Precision", "change": "Change of the organ mask", "steps": "Steps", "guidance": "Guidance",
+    "component": "Component of the displacement",
+    "word": "Word of the prompt", "baseline": "Baseline",
+    "precision": "Precision", "change": "Change of the organ mask", "steps": "Steps",
+    "most_steps": "Most steps, where it does not add up", "guidance": "Guidance",
     "seed": "Seed", "crop": "Crop around the landmark (voxels; 0: everything)", "batch": "Batch (0: chosen)",
     "starts": "Starts along each axis", "blocks": "Blocks along each axis", "boxes": "Jittered boxes",
     "jitter": "Jitter (share of the side)", "windows": "Windows along the side", "samples": "Samples (0: chosen)",
