@@ -38,7 +38,8 @@ def batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordB
     suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     try:
         if suffix == ".parquet":
-            file = pq.ParquetFile(path)
+            # read as it goes: buffering ahead would hold the whole file, whatever its size
+            file = pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
             yield from file.iter_batches(batch_size=CHUNK_ROWS, columns=columns)
         elif suffix in (".csv", ".csv.gz"):
             options = pacsv.ConvertOptions(

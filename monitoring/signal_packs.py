@@ -37,10 +37,11 @@ SHARE = (0.0, 1.0)
 QUALITY = (
     _quality("mean", "Mean intensity"), _quality("sd", "Standard deviation of intensity"),
     _quality("p1", "First percentile of intensity"), _quality("p50", "Median intensity"),
-    _quality("p99", "99th percentile of intensity"), _quality("entropy", "Entropy of 256 bins", "bit", (0.0, 8.0)),
-    _quality("sharpness", "Variance of the Laplacian"), _quality("noise_sd", "Noise, from the finest wavelet band"),
-    _quality("snr", "Signal to noise"), _quality("saturated", "Saturated share", bounds=SHARE),
-    _quality("border", "Border share", bounds=SHARE), _quality("bit_depth", "Bits stored", "bit"),
+    _quality("p99", "99th percentile of intensity"), _quality("entropy_bit", "Entropy of 256 bins", "bit", (0.0, 8.0)),
+    _quality("laplacian_variance", "Variance of the Laplacian"),
+    _quality("noise_sd", "Noise, from the finest wavelet band"), _quality("snr", "Signal to noise"), _quality("cnr", "Contrast to noise"),
+    _quality("saturated_share", "Saturated share", bounds=SHARE),
+    _quality("border_share", "Border share", bounds=SHARE), _quality("bit_depth", "Bits stored", "bit"),
 )  # fmt: skip
 ACQUISITION = (
     _tag("manufacturer", "Manufacturer"), _tag("manufacturer_model_name", "Model of scanner"),

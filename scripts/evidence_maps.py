@@ -53,7 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--without", nargs="*", default=[], help="checks to leave out, where a method is dear")
     options = parser.parse_args()
+    checks = [key for key in CHECKS if key not in options.without]
     folder = Path(os.environ.get("VIGIL_SHARED_DATA", ROOT.parent / "shared" / "data")) / "cxr"
     cases = chosen_cases(folder, options.cases)
     model = load_spec("monai-densenet")
@@ -81,7 +83,7 @@ def main() -> None:
             asked = Question(model, pixels)
             try:
                 made = graded_map(
-                    model, CaseImage(pixels), method=method, truth=truth, effort="full", question=asked,
+                    model, CaseImage(pixels), method=method, truth=truth, checks=checks, question=asked,
                     references=others,
                 )  # fmt: skip
             except NotComputable as refusal:
@@ -92,7 +94,7 @@ def main() -> None:
         findings = card(contents, method=method, model_version=f"weights {model.weights_sha256[:12]}")
         results[method] = {
             "card": [finding.as_dict() for finding in findings], "seconds": round(time.perf_counter() - started, 1),
-            "example": sentences[0], "refused": refused,
+            "example": sentences[0], "refused": refused, "without": sorted(options.without),
         }  # fmt: skip
         print(method, findings[-1].state, findings[-1].reason, flush=True)
         kept.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
@@ -104,7 +106,7 @@ def page(document: dict[str, Any]) -> str:
     lines = [
         "# Report cards of the pneumonia classifier's maps", "",
         f"{n} chest radiographs of two hospitals: all that carry a reader's lung mask, then equally many of each site. "
-        f"Weights `{document['weights_sha256'][:12]}`, full card, written by `python -m scripts.evidence_maps`. All "
+        f"Weights `{document['weights_sha256'][:12]}`, written by `python -m scripts.evidence_maps`. All "
         "values with the digests of their inputs are in the JSON file beside this page.", "",
         "A row gives value, 95 % interval, number of cases and verdict. `insufficient` means fewer than 50 cases with "
         "a value, or a measure without an agreed limit. What each check means is in docs/methods.", "",
@@ -116,6 +118,8 @@ def page(document: dict[str, Any]) -> str:
             lines += [f"{whole['reason'].capitalize()}.", ""]
         for code, count in result["refused"].items():
             lines += [f"{count} of {n} cases got no map ({code}): outcomes of their own, not in the table.", ""]
+        if result.get("without"):
+            lines += [f"Not asked here: {', '.join(CHECKS[key].title.lower() for key in result['without'])}.", ""]
         lines += [f"> {result['example']}", "", "| check | value | 95 % interval | n | state |"]
         lines += ["|---|---|---|---|---|"]
         for content in result["card"][:-1]:

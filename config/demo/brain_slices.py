@@ -152,7 +152,7 @@ def segment(
             "site": one.scanner, "mask_area_ml": float(prediction.mask.sum()) * PIXEL_ML_PER_MM,
             "box_area_mm2": (x1 - x0) * (y1 - y0),
             "mask_box_share": float(prediction.mask.sum()) / ((x1 - x0) * (y1 - y0)),
-            "mean_logit_inside": float(inside.mean()) if inside.size else None, "meta_software": one.software,
+            "mean_logit_inside": float(inside.mean()) if inside.size else None, "meta_software_versions": one.software,
             **quality(one.image),
         }  # fmt: skip
         return Segmented(one, row, prediction.mask, float(dice(one.truth, prediction.mask)))

@@ -87,7 +87,7 @@ def parametric_map(values: np.ndarray, sources: Sequence[Dataset], facts: dict[s
         value_range=(-top, top), slope=1.0, intercept=0.0,
     )  # fmt: skip
     made = ParametricMap(
-        sources, values.astype(np.float32)[None, ..., None], uids[1], 901, uids[2], 1, "Vigil", "Vigil",
+        sources, values.astype(np.float32)[None], uids[1], 901, uids[2], 1, "Vigil", "Vigil",
         facts["version"], facts["weights_sha256"][:16], True, [mapping],
         voi_lut_transformations=[VOILUTTransformation(window_center=0.0, window_width=2 * top or 1.0)],
         content_label="ATTRIBUTION", content_description=f"{facts['method']}: {facts['target']}"[:64],

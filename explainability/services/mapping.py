@@ -56,9 +56,9 @@ def graded_map(
     prompt: Prompt | None = None, truth: NDArray[np.bool_] | None = None, effort: str = "quick",
     question: Question | None = None, other: Attribution | None = None, other_name: str = "",
     fixed: CaseImage | None = None, references: Sequence[Any] = (), kept: MutableMapping[str, Any] | None = None,
-    progress: Callable[[str], None] = lambda step: None,
+    checks: Sequence[str] | None = None, progress: Callable[[str], None] = lambda step: None,
 ) -> GradedMap:  # fmt: skip
-    """Make and grade one map.
+    """Make and grade one map; ``checks`` instead of those that ``effort`` stands for.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def graded_map(
         asked, attribution, again, region=region, region_name=region_name if region is not None else "",
         spacing_mm=(fixed or image).spacing_mm, other=other, other_name=other_name,
     )  # fmt: skip
-    checks = checks_of(effort) if entry.facts.get("judged", True) else ()
-    findings = grade(graded, checks=checks, seed=seed, progress=progress, parameters=settings_of(effort, model.task))
+    chosen = () if not entry.facts.get("judged", True) else checks_of(effort) if checks is None else checks
+    findings = grade(graded, checks=chosen, seed=seed, progress=progress, parameters=settings_of(effort, model.task))
     progress("perturbation facts")
     statements, warnings = _statements(asked, attribution, region, region_name, seed)
     signals: Mapping[str, float | None] = {}

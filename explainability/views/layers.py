@@ -50,7 +50,8 @@ def _map(row: Explanation, task: str) -> dict[str, Any]:
     has_mask = facts.get("has_mask", quantity.endswith("mask"))
     extra = {name: layer(name) for name in EXTRA_LAYERS.get(task, ()) if name in facts.get("layers", ())}
     return {
-        "id": str(row.pk), "title": " ".join(filter(None, title_of(row))), "name": title_of(row)[0], "version": str(row.version),
+        "id": str(row.pk), "title": " ".join(filter(None, title_of(row))),
+        "name": title_of(row)[0], "version": str(row.version),
         "signed": bool(facts.get("signed")), "unit": facts.get("unit", ""), "target": facts.get("target", ""),
         "url": layer("map"), "mask": layer("mask") if has_mask else "", "extra": extra,
         "base": layer("base") if task == "generation" else "", "boxes": facts.get("boxes", {}),

@@ -48,7 +48,8 @@ def frechet(
     first, second = pairs
     axes = whitening(first.rows, components=components)
     rows = axes(np.concatenate((first.rows, second.rows)))
-    value = distance_of_rows(rows[: first.n], rows[first.n :])
+    mine = np.arange(len(rows)) >= first.n
+    value = float(dealt_distances(rows, mine[None, :])[0])
     drawn = dealt_distances(rows, shuffled_groups(first, second, draws=permutations, seed=seed))
     null = drawn_law(drawn, value, f"{permutations} deals of patients at the same sizes")
     effect = math.sqrt(max(0.0, value - null.quantiles["0.5"]))
@@ -133,15 +134,14 @@ def _distances(m: Matrix, total: float, ours: Matrix, scatter: Matrix, whole: Ma
     mean, other = ours / m[:, None], -ours / n[:, None]
     second = (scatter - m[:, None, None] * mean[:, :, None] * mean[:, None, :]) / (m - 1)[:, None, None]
     first = (whole - scatter - n[:, None, None] * other[:, :, None] * other[:, None, :]) / (n - 1)[:, None, None]
-    spread, axes = np.linalg.eigh(first)
-    root = (axes * np.sqrt(np.maximum(spread, 0))[:, None, :]) @ axes.transpose(0, 2, 1)
-    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum(axis=1)
-    traces = np.trace(first, axis1=1, axis2=2) + np.trace(second, axis1=1, axis2=2)
-    return np.maximum(0.0, np.square(mean - other).sum(axis=1) + traces - 2 * cross)
-
-
-def distance_of_rows(before: Matrix, after: Matrix) -> float:
-    return distance_of_moments(before.mean(axis=0), np.cov(before.T), after.mean(axis=0), np.cov(after.T))
+    # Each dealt reference whitens for itself, as the real one did: axes of the real one would make it look special.
+    factor = np.linalg.cholesky(first + 1e-9 * np.trace(whole) / total * np.eye(whole.shape[0]) / whole.shape[0])
+    inverse = np.linalg.inv(factor)
+    spread = inverse @ second @ inverse.transpose(0, 2, 1)
+    gap = (inverse @ (mean - other)[:, :, None])[:, :, 0]
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0)).sum(axis=1)
+    traces = whole.shape[0] + np.trace(spread, axis1=1, axis2=2)
+    return np.asarray(np.maximum(0.0, np.square(gap).sum(axis=1) + traces - 2 * cross))
 
 
 def distance_of_moments(first_mean: Matrix, first_cov: Matrix, second_mean: Matrix, second_cov: Matrix) -> float:

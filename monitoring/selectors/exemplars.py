@@ -111,7 +111,7 @@ def _of_embeddings(deployment: Deployment, current: Cases) -> Exemplars | None:
 def _complete(side: Cases) -> Cases:
     if side.embeddings is None:
         return side
-    complete = np.asarray(np.isfinite(side.embeddings).all(axis=1), dtype=np.bool_)
+    complete: NDArray[np.bool_] = np.asarray(np.isfinite(side.embeddings).all(axis=1))
     kept = side.some(complete)
     if kept.n <= MOST_VECTORS:
         return kept

@@ -10,6 +10,7 @@ from accounts.permissions import Action, may, require
 from assurance.evidence.errors import InvalidInput
 from monitoring.models import FeatureSchema, IntakeRules, SchemaEvent
 from monitoring.services.schema import confirm_schema, rules_of, set_rules
+from monitoring.signal_packs import entry_of
 from monitoring.views.batches import deployment_of
 
 
@@ -20,7 +21,10 @@ def schema(request: HttpRequest, slug: str) -> HttpResponse:
     newest = revisions[0] if revisions else None
     confirmed = next((one for one in revisions if one.status == FeatureSchema.Status.CONFIRMED), None)
     before = {column["name"] for column in confirmed.columns} if confirmed else set()
-    columns = [{**column, "fresh": column["name"] not in before} for column in newest.columns] if newest else []
+    columns = [
+        {**column, "fresh": column["name"] not in before, "known": entry_of(column["name"])}
+        for column in (newest.columns if newest else [])
+    ]
     context = {
         "deployment": deployment, "newest": newest, "revisions": revisions, "columns": columns,
         "confirmed": confirmed, "rules": rules_of(deployment), "dates": IntakeRules.Dates.choices,

@@ -7,7 +7,7 @@ from typing import Any
 
 from assurance.services.artefacts import read_artefact
 from reporting.dossier import numbers
-from reporting.dossier.contents import Contents, Evidence, thaw
+from reporting.dossier.contents import Contents, Evidence, Identity, thaw
 from reporting.models import Dossier
 
 Place = tuple[str, ...]
@@ -100,7 +100,13 @@ def compare(before: Contents, after: Contents) -> Comparison:
         "built_by",
         "submission_state",
     )
-    facts = [(name.replace("_", " "), str(getattr(a, name)), str(getattr(b, name))) for name in names]
+    moments = ("start", "end", "frozen_at")
+
+    def told(identity: Identity, name: str) -> str:
+        value = str(getattr(identity, name))
+        return numbers.moment(value) if name in moments else value
+
+    facts = [(name.replace("_", " "), told(a, name), told(b, name)) for name in names]
     facts += [
         (f"findings in state {state}", str(before.banner.states.get(state, 0)), str(n))
         for state, n in after.banner.states.items()
@@ -109,7 +115,8 @@ def compare(before: Contents, after: Contents) -> Comparison:
     left = {(s.number, g.subject) for s, g in before.gaps()}
     right = {(s.number, g.subject) for s, g in after.gaps()}
     states = {s.id: s.state for s in before.sections}
-    sections = [(f"{s.number} {s.title}", states.get(s.id, "none"), s.state) for s in after.sections]
+    found = [(f"{s.number} {s.title}", states.get(s.id, "none"), s.state) for s in after.sections]
+    sections = [row for row in found if row[1] != row[2]]
     return Comparison(
         facts, pairs(before.evidence, after.evidence), sorted(left - right), sorted(right - left), sections
     )

@@ -138,6 +138,7 @@ def npy(values):
         (picture().astype(float) * 100, "out_of_range"),
         (np.zeros((4, 4, 4, 4)), "bad_shape"),
         (picture().astype(complex), "bad_shape"),
+        (np.stack([picture()] * 5, axis=-1), "bad_shape"),  # five channels are a volume, and this model reads planes
     ],
 )
 def test_numbers_that_are_no_image_are_stored_outcomes(deployment, values, code):
@@ -345,7 +346,7 @@ def test_a_dicom_image_gives_a_parametric_map_of_the_maps_own_numbers(client, de
     from tests.dicom_objects import as_file, ct_slice
 
     source = ct_slice(3, pixels=picture(4, size=(48, 40)).astype(np.uint16))
-    add_file(deployment, "9" * 32, as_file(source), media_type="application/dicom")
+    add_file(deployment, "9" * 32, as_file(source).getvalue(), media_type="application/dicom")
     done = compute_explanation(ask_explanation(deployment, case="9" * 32, method="grad_cam", by=SYSTEM))
     assert (done.status, done.reason) == ("done", "")
     client.force_login(person(deployment))

@@ -373,3 +373,55 @@ def test_a_job_of_tiles_can_be_cancelled_and_goes_on_where_it_ended(segmented, m
     assert len(made) == 2
     assert attempt(None) == ("done", "done")
     assert len(made) == len(set(made)) == 8  # the two of the first attempt were not made again
+
+
+def test_a_volume_without_its_spacing_is_a_stored_outcome(segmented, job):
+    deployment, inside = segmented
+    CaseFile.objects.all().delete()
+    add_file(deployment, CASE, npy(inside.astype(np.float32)), media_type="application/x-npy")
+    found = job(deployment, "saliency")
+    assert (found.status, found.code) == ("failed", "spacing_missing")
+    assert "mm" in found.reason
+
+
+def test_a_map_that_is_zero_everywhere_is_a_stored_outcome(segmented, job, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    deployment, _ = segmented
+    path = tmp_path / "constant.safetensors"
+    zero = torch.zeros(2, 1, 1, 1, 1)
+    save_file({"0.weight": torch.ones(1, 1, 1, 1, 1), "0.bias": torch.zeros(1), "2.weight": zero,
+               "2.bias": torch.tensor([0.0, 1.0])}, path)  # fmt: skip
+    path.with_suffix(".json").write_text((tmp_path / "threshold.json").read_text())
+    deployment.version = ModelVersionFactory(
+        model=deployment.version.model, adapter_key="meshnet", weights_sha256=keep_weights(path)
+    )
+    deployment.save()
+    found = job(deployment, "saliency")
+    assert (found.status, found.code) == ("failed", "zero_map")
+    assert found.map_file is None
+
+
+@pytest.mark.parametrize(("box", "code"), [([5, 8, 300, 40], "prompt_outside"), ([30, 8, 5, 40], "prompt_outside"),
+                                           (None, "prompt_missing"), ([1, 2, 3], "bad_prompt")])  # fmt: skip
+def test_a_prompt_outside_the_image_is_a_stored_outcome(box, code, job, tmp_path):
+    small = small_models.medsam(tmp_path)
+    deployment = deployment_of("medsam", "segmentation", small.weights)
+    facts = {"prompt": box} if box else {}
+    add_file(deployment, CASE, png(np.clip(small.image, 0, 255).astype(np.uint8)), **facts)
+    found = job(deployment, "saliency")
+    assert (found.status, found.code) == ("failed", code)
+
+
+def test_running_out_of_memory_in_torch_is_a_stored_outcome(segmented, job, monkeypatch):
+    import torch
+
+    from assurance.adapters.meshnet import MeshNet
+
+    def hungry(self, inputs, prompt=None):
+        return torch.empty(2**52)  # torch's own refusal, as a volume that is too large gets it
+
+    monkeypatch.setattr(MeshNet, "forward", hungry)
+    found = job(segmented[0], "saliency")
+    assert (found.status, found.code) == ("failed", "out_of_memory")

@@ -3,7 +3,8 @@
 import pytest
 
 from assurance.evidence.errors import InvalidInput
-from monitoring.signal_packs import GROUPS, OUTPUTS, entry_of, pack
+from monitoring.intake.image_quality import COLUMNS
+from monitoring.signal_packs import GROUPS, OUTPUTS, QUALITY, entry_of, pack
 
 
 @pytest.mark.parametrize("task", list(OUTPUTS))
@@ -13,6 +14,10 @@ def test_a_task_has_signals_of_every_group_and_no_name_twice(task):
     names = [signal.name for signal in signals]
     assert len(set(names)) == len(names)
     assert all(signal.title and signal.unit for signal in signals)
+
+
+def test_the_quality_panel_has_the_names_of_the_vocabulary():
+    assert {signal.name for signal in QUALITY} == set(COLUMNS)
 
 
 def test_columns_are_found_by_name_and_strangers_are_none():
