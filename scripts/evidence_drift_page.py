@@ -37,7 +37,7 @@ def write(cells: Iterable[Mapping[str, Any]]) -> None:
     if parts["identification"]:
         texts.append(identification(parts["identification"]))
     (OUT / "drift.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
-    for name, held in parts.items():
+    for name, held in ((name, held) for name, held in parts.items() if held):
         _csv(OUT / f"{name if name.startswith('evidently') else 'drift_' + name}.csv", held)
 
 
@@ -81,12 +81,14 @@ def _verdict(rows: list[Row]) -> str:
     raised = holm([p for _, _, p in tests])
     beyond = [(row, level) for (row, level, _), p in zip(tests, raised, strict=True) if p <= 0.05]
     smallest = min(row["windows"] for row in rows)
+    missing = sorted({f"{key} ({kind})" for key, kind in (*CASES, *HARD)} - {f"{r['key']} ({r['kind']})" for r in rows})
+    short = f" Not measured yet on this code: {', '.join(missing)}." if missing else ""
     text = (
         f"{len(rows)} cells of at least {smallest:,} windows, each measured at two levels. A rate whose excess over "
         "its level cannot be chance (exact one-sided binomial test, Holm over all of them at 0.05) is a defect: "
     )
     if not beyond:
-        return text + "there is none."
+        return text + "there is none." + short
     return text + "; ".join(
         f"**{row['key']} ({row['kind']}, m {row['size']}) at {level:g}: {_share(row, f'p<={level:g}')}**"
         for row, level in beyond
