@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from scripts import evidence_drift_cells as ours
 from scripts import evidence_drift_evidently as theirs
 from scripts.evidence_drift_cells import Cell
 
+CELL = tuple(one.name for one in fields(Cell))
 CACHE = Path.home() / ".cache" / "vigil" / "evidence-drift"
 
 
@@ -45,6 +47,17 @@ def measure(cache: Path, rounds: int, only: str) -> None:
         sys.stderr.write(json.dumps(row) + "\n")
 
 
+def current(cache: Path) -> Iterator[dict[str, Any]]:
+    """The measured cells, without those whose code has changed since."""
+    for path in sorted(cache.glob("*.json")):
+        row = json.loads(path.read_text(encoding="utf-8"))
+        cell = Cell(**{name: row[name] for name in CELL})
+        if row["code"] == (theirs.VERSION if cell.part.startswith("evidently") else ours.code_digest(cell)):
+            yield row
+        else:
+            sys.stderr.write(f"{path.name}: measured on other code, left out\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "write"))
@@ -57,7 +70,7 @@ def main() -> None:
         return
     from scripts.evidence_drift_page import write
 
-    write([json.loads(path.read_text(encoding="utf-8")) for path in sorted(chosen.cache.glob("*.json"))])
+    write(current(chosen.cache))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
     by = require(cast.person("qa"), Action.ASK_EXPLANATION, brain)
     alarm = Alarm.objects.filter(deployment=brain).order_by("pk").first()
     cases = farthest_cases(alarm, most=1) if alarm else cases_with_truth(brain, most=1)
-    path = {"baseline": "blurred", "steps": 4 if every > brain_slices.EVERY else 8, "effort": "brief"}
+    steps = 4 if every > brain_slices.EVERY else 8  # a gradient takes seconds here; what a short path leaves is told
+    path = {"baseline": "blurred", "steps": steps, "most_steps": steps, "effort": "brief"}
     for case in cases:
         ask_explanation(
             brain, case=case, method="integrated_gradients", parameters=path,

@@ -104,10 +104,12 @@ def _blocks(week: Week) -> Iterator[LetterBlock]:
     else:
         yield Text(text="None.")
     moved = [one for one in week.overviews if one.state.rank >= State.WATCH.rank]
+    if moved:
+        yield Heading(text="What moved")
     for place, one in enumerate(moved[:CHARTED]):
         figures = list(_figures(one, place))
         if figures:
-            yield Heading(text=one.deployment.name)
+            yield Heading(text=one.deployment.name, level=3)
             for sentence in story(one.streams, one.contents, most=3):
                 yield Text(text=f"{sentence}.")
             yield from figures

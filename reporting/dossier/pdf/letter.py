@@ -50,7 +50,7 @@ def _flowables(blocks: Sequence[LetterBlock]) -> Iterator[Flowable]:
     for block in blocks:
         match block:
             case c.Heading():
-                yield CondPageBreak(130)
+                yield CondPageBreak(130 if block.level == 2 else 290)  # a smaller heading stays with its first chart
                 style = looks.HEAD_2 if block.level == 2 else looks.HEAD_3
                 yield Prose(block.text, style, f"H{block.level}")
             case c.Text():
