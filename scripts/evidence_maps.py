@@ -121,6 +121,8 @@ def page(document: dict[str, Any]) -> str:
             lines += [f"{whole['reason'].capitalize()}.", ""]
         for code, count in result["refused"].items():
             lines += [f"{count} of {n} cases got no map ({code}): outcomes of their own, not in the table.", ""]
+        if result.get("note"):
+            lines += [result["note"], ""]
         if result.get("without"):
             lines += [f"Not asked here: {', '.join(CHECKS[key].title.lower() for key in result['without'])}.", ""]
         lines += [f"> {result['example']}", "", "| check | value | 95 % interval | n | state |"]
