@@ -39,7 +39,8 @@ QUALITY = (
     _quality("p1", "First percentile of intensity"), _quality("p50", "Median intensity"),
     _quality("p99", "99th percentile of intensity"), _quality("entropy_bit", "Entropy of 256 bins", "bit", (0.0, 8.0)),
     _quality("laplacian_variance", "Variance of the Laplacian"),
-    _quality("noise_sd", "Noise, from the finest wavelet band"), _quality("snr", "Signal to noise"), _quality("cnr", "Contrast to noise"),
+    _quality("noise_sd", "Noise, from the finest wavelet band"), _quality("snr", "Signal to noise"),
+    _quality("cnr", "Contrast to noise"),
     _quality("saturated_share", "Saturated share", bounds=SHARE),
     _quality("border_share", "Border share", bounds=SHARE), _quality("bit_depth", "Bits stored", "bit"),
 )  # fmt: skip
