@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Q
+
 from assurance.models import Deployment, FindingRecord
 from assurance.selectors.findings import FindingSeries, current, series
 from explainability.models import Explanation
@@ -41,15 +43,16 @@ def _moved(streams: list[FindingSeries]) -> Iterator[str]:
 
 
 def _newest(deployment: Deployment, quantity: str) -> list[FindingRecord]:
+    """Of windows and of the reference set; what a dossier computes over its own period stands in the dossier."""
     newest: dict[str, FindingRecord] = {}
     rows = current().filter(deployment=deployment, version=deployment.version, quantity=quantity)
-    for row in rows.order_by("window_end", "pk"):
-        newest[row.stratum or ("reference" if row.window_end is None else "")] = row
+    for row in rows.filter(Q(window_end__isnull=False) | Q(stratum="set=reference")).order_by("window_end", "pk"):
+        newest[row.stratum] = row
     return [newest[key] for key in sorted(newest)]
 
 
 def _performance(row: FindingRecord) -> str:
-    where = row.stratum.removeprefix("site=") or ("reference set" if row.window_end is None else "all sites")
+    where = "reference set" if row.stratum == "set=reference" else row.stratum.removeprefix("site=") or "all sites"
     return f"{name_of(row.quantity)}, {where}: {_value(row)}"
 
 
