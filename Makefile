@@ -38,7 +38,7 @@ docs: $(INSTALLED_DEV)
 	$(BIN)/mkdocs build --strict
 
 screens: $(INSTALLED_DEV)
-	$(BIN)/python -m scripts.screens
+	$(BIN)/python -m scripts.screens $(if $(PRINTED),--printed $(PRINTED),)
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .

@@ -1,12 +1,13 @@
 """Pictures for the documentation, from a running instance with the demo's data: ``python -m scripts.screens``.
 
-Start the instance first (``make demo``). Signs in as the people of the demo with the logins that it kept under
-``VIGIL_HOME/var`` and writes ``docs/pictures/<name>.png``. Needs Chromium and chromedriver.
+Start the instance first and keep what it prints (``make demo | tee demo.log``): it tells its people's passwords once.
+Signs in as them (``make screens PRINTED=demo.log``) and writes ``docs/pictures/<name>.png``. Needs Chromium and chromedriver.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,17 +150,31 @@ def code(secret: str) -> str:
     return f"{(struct.unpack('>I', digest[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
+def printed_logins(path: Path) -> dict[str, dict[str, str]]:
+    """The people that the demo printed, by the name before the @ of their address."""
+    line = re.compile(r"\s(\w+)(@\S+)\s+(\S+)(?:\s+code secret (\S+))?$")
+    found = (line.search(text) for text in path.read_text(encoding="utf-8").splitlines())
+    return {one[1]: {"email": one[1] + one[2], "password": one[3], "totp_secret": one[4] or ""} for one in found if one}
+
+
+def kept_logins() -> dict[str, dict[str, str]]:
+    """Those of a demo that is still being lived; it forgets them at its end."""
+    kept = home.var("demo-logins.json")
+    return json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
+    parser.add_argument("--printed", type=Path, help="what the demo printed, with its people")
     chosen = parser.parse_args()
-    kept = home.var("demo-logins.json")
-    if not kept.exists():
-        print(f"{kept} is not there: run `make demo` first, or set VIGIL_HOME to its folder", file=sys.stderr)
+    logins = printed_logins(chosen.printed) if chosen.printed else kept_logins()
+    if not logins:
+        print("no logins: keep what `make demo` prints and give it as --printed FILE (PRINTED=FILE)", file=sys.stderr)
         return 2
     chosen.out.mkdir(parents=True, exist_ok=True)
-    visitor = Visitor(chosen.url, json.loads(kept.read_text(encoding="utf-8")), chosen.out)
+    visitor = Visitor(chosen.url, logins, chosen.out)
     try:
         for person, name, page in pages(visitor):
             visitor.become(person)
