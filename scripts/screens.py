@@ -1,7 +1,7 @@
 """Pictures for the documentation, from a running instance with the demo's data: ``python -m scripts.screens``.
 
 Start the instance first and keep what it prints (``make demo | tee demo.log``): it tells its people's passwords once.
-Signs in as them (``make screens PRINTED=demo.log``) and writes ``docs/pictures/<name>.png``. Needs Chromium and chromedriver.
+Signs in as them (``make screens PRINTED=demo.log``), writes ``docs/pictures/<name>.png``. Needs Chromium.
 """
 
 import argparse

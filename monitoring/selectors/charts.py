@@ -100,11 +100,15 @@ def moment(seconds: int) -> datetime:
 
 
 def newest_windows(deployments: Iterable[Deployment]) -> dict[Any, datetime]:
-    """The end of each deployment's newest window, by one probe of the index for each."""
+    """The end of each deployment's newest window, by one probe of the index for each.
+
+    Windows of explanations follow the maps, not the plan: one that has only begun must not hide what is known.
+    """
     keys = [deployment.pk for deployment in deployments]
     rows = _rows(
         "SELECT d.id, (SELECT max(window_end) FROM assurance_findingrecord f "
-        "WHERE f.deployment_id = d.id AND window_end IS NOT NULL) FROM unnest(%s::uuid[]) AS d (id)",
+        "WHERE f.deployment_id = d.id AND window_end IS NOT NULL AND family <> 'explanation') "
+        "FROM unnest(%s::uuid[]) AS d (id)",
         [keys],
     )
     return {key: end for key, end in rows if end is not None}

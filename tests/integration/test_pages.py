@@ -111,6 +111,16 @@ def test_the_fleet_says_what_moved_from_where_to_where_and_since_when(deployment
     assert "AUROC holds at 0.88 (0.86 to 0.9)." in page
 
 
+def test_a_window_of_maps_that_has_only_begun_hides_nothing(deployment, reader):
+    before = reader.get("/").content.decode()
+    later = finding("map_entropy", 1.6, 14, signal="seg_grad_cam", state="insufficient", n=1)
+    store_finding(later, family="explanation", deployment=deployment, version=deployment.version)
+    after = reader.get("/").content.decode()
+    told = "the share of AP rose"
+    assert told in before
+    assert told in after
+
+
 def test_without_labels_the_fleet_says_that_performance_is_not_known(deployment, reader):
     FindingRecord.objects.filter(quantity="auroc").delete()
     assert "Performance is not yet known: no labels came in." in reader.get("/").content.decode()
