@@ -32,16 +32,16 @@ from tests.factories import DeploymentFactory, MembershipFactory, SiteFactory
 from tests.integration.test_client import Network
 
 pytestmark = pytest.mark.django_db
-ROWS = 200
+ROWS = 1167
 
 
 @pytest.fixture(scope="module")
 def log(shared_data):
-    """200 rows of the log; it has no dates, so rows are spread over two weeks in their order."""
+    """The whole log; it has no dates, so rows are spread over two weeks in their order."""
     frame = pd.read_csv(shared_data / "predictions" / "cxr_multisite_pneumonia_predictions.csv")
     frame = frame.sample(ROWS, random_state=0).reset_index(drop=True)
     score = next(name for name in frame.columns if name.startswith(("prob", "score")))
-    day = pd.Timestamp("2026-03-01T08:00:00Z") + pd.to_timedelta(np.arange(ROWS) * 100, unit="min")
+    day = pd.Timestamp("2026-03-01T08:00:00Z") + pd.to_timedelta(np.arange(ROWS) * 17, unit="min")
     return pd.DataFrame({
         "case_id": [f"1.2.826.0.1.{at}" for at in range(ROWS)], "study_time": day.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
         "score": frame[score].astype(float).round(4),
