@@ -37,6 +37,11 @@ def steps_of_test() -> dict[str, StepOfTest]:
     return read_test_steps(content("submission_states")["real_world_test"])
 
 
+def retention_rule() -> dict[str, Any]:
+    """How long technical papers are kept at the authority's disposal: the longest rule that names them."""
+    return next(entry for entry in content("deadlines")["retention"] if entry["id"] == "ret-eu-aia-docs")
+
+
 def event_kinds() -> dict[str, str]:
     """Kinds of event that start a legal clock, with their titles."""
     return {entry["id"]: entry["title"] for entry in content("deadlines")["event_kinds"]}

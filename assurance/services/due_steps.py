@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from assurance.models import EvidenceItem, InformationRequest, Submission
-from assurance.regulation import content, machine
+from assurance.regulation import machine, retention_rule
 from assurance.services.proceedings import warn
 from assurance.services.real_world_tests import end_due_tests
 from assurance.services.submission_guards import case_of, missing_for
@@ -17,7 +17,6 @@ from records.canonical import content_hash
 from records.services import record_event
 
 BETWEEN_WARNINGS = timedelta(days=7)
-RETENTION = "ret-eu-aia-docs"
 
 
 def take_due_steps() -> list[str]:
@@ -48,7 +47,7 @@ def note_retention(submission: Submission) -> None:
     """Write down once how long the file is kept, by the longest rule of the catalogue that names technical papers."""
     if submission.evidence.filter(kind="record_retention").exists():
         return
-    rule = next(entry for entry in content("deadlines")["retention"] if entry["id"] == RETENTION)
+    rule = retention_rule()
     text = f"Kept {rule['min_years']} years ({rule['ref']}, counted from: {rule['clock_starts'].replace('_', ' ')})."
     EvidenceItem.objects.create(
         submission=submission, kind="record_retention", title="Retention of the file", text=text,

@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from assurance.evidence.errors import InvalidInput
 from assurance.models import Submission
-from assurance.regulation import content
+from assurance.regulation import retention_rule
+from assurance.services.submission_sides import locked
 from records.actor import Actor
 from records.services import record_event
 
 CLOSED = ("exited", "refused", "withdrawn", "archived")  # nothing is decided any more: access may be given a date
-RULE = "ret-eu-aia-docs"
 
 
 @transaction.atomic
@@ -29,7 +29,7 @@ def end_regulator_access(submission: Submission, *, until: datetime, by: Actor, 
     InvalidInput
         ``not_submitted``, ``procedure_open``, ``past_date``, ``no_reason``.
     """
-    found = Submission.objects.select_for_update().get(pk=submission.pk)
+    found = locked(submission)
     if found.submitted_at is None:
         raise InvalidInput("not_submitted", f"{found.label} was never submitted: there is no access to end")
     if found.state not in CLOSED:
@@ -51,5 +51,4 @@ def end_regulator_access(submission: Submission, *, until: datetime, by: Actor, 
 
 def default_end(archived_at: datetime) -> datetime:
     """As long as technical papers must be at the authority's disposal, counted from the archiving."""
-    rule = next(entry for entry in content("deadlines")["retention"] if entry["id"] == RULE)
-    return archived_at + timedelta(days=round(365.25 * rule["min_years"]))
+    return archived_at + timedelta(days=round(365.25 * retention_rule()["min_years"]))

@@ -18,11 +18,25 @@ from assurance.selectors.registry import visible_models, visible_versions
 from assurance.services.registry import KINDS_BELOW, create_deployment, register_model, register_version
 from assurance.services.version_requests import ask_version
 
+OF_OTHERS = {  # said to who has the role in an organisation of another kind
+    Action.REGISTER_MODEL: "a model is registered by a developer organisation",
+    Action.MANAGE_DEPLOYMENT: "a deployment is opened by the hospital that runs it",
+}
+
 
 def places_of(request: HttpRequest, action: Action, kind: str) -> "QuerySet[Organisation]":
     """The person's organisations of ``kind`` in which a role of theirs allows ``action``."""
     mine = Organisation.objects.filter(pk__in=organisation_ids(request.user, kinds=[kind]))
     return mine.filter(pk__in=[one.pk for one in mine if may(request.user, action, one)])
+
+
+def _places_needed(request: HttpRequest, action: Action, kind: str) -> "QuerySet[Organisation]":
+    """The same, refused where there is none."""
+    found = places_of(request, action, kind)
+    if not found:
+        require(request.user, action)
+        raise PermissionDenied(OF_OTHERS[action])
+    return found
 
 
 def _page(request: HttpRequest, form: forms.Form, **context: Any) -> HttpResponse:
@@ -32,10 +46,7 @@ def _page(request: HttpRequest, form: forms.Form, **context: Any) -> HttpRespons
 
 @login_required
 def model_new(request: HttpRequest) -> HttpResponse:
-    organisations = places_of(request, Action.REGISTER_MODEL, "developer")
-    if not organisations:
-        require(request.user, Action.REGISTER_MODEL)
-        raise PermissionDenied("a model is registered by a developer organisation")
+    organisations = _places_needed(request, Action.REGISTER_MODEL, "developer")
     form = ModelForm(organisations, request.POST or None)
     if request.method == "POST" and form.is_valid():
         by = require(request.user, Action.REGISTER_MODEL, form.cleaned_data["organisation"],
@@ -77,10 +88,7 @@ def version_new(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def deployment_new(request: HttpRequest) -> HttpResponse:
-    organisations = places_of(request, Action.MANAGE_DEPLOYMENT, "hospital")
-    if not organisations:
-        require(request.user, Action.MANAGE_DEPLOYMENT)
-        raise PermissionDenied("a deployment is opened by the hospital that runs it")
+    organisations = _places_needed(request, Action.MANAGE_DEPLOYMENT, "hospital")
     versions = visible_versions(request.user).filter(model__kind="device")
     initial = {"version": request.GET.get("version")}
     form = DeploymentForm(organisations, versions, request.POST or None, initial=initial)

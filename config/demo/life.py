@@ -96,14 +96,14 @@ def _further(cast: Cast, deployments: dict[str, Deployment], *, every: int, tell
     by = require(cast.person("qa"), Action.ASK_EXPLANATION, brain)
     alarm = Alarm.objects.filter(deployment=brain).order_by("pk").first()
     cases = farthest_cases(alarm, most=1) if alarm else cases_with_truth(brain, most=1)
-    steps = 4 if every > brain_slices.EVERY else 8  # a gradient takes seconds here; what a short path leaves is told
+    quick = every > brain_slices.EVERY
+    steps = 4 if quick else 8  # a gradient takes seconds here; what a short path leaves is told
     path = {"baseline": "blurred", "steps": steps, "most_steps": steps, "effort": "brief"}
     for case in cases:
         ask_explanation(
             brain, case=case, method="integrated_gradients", parameters=path,
             origin=f"alarm:{alarm.pk}" if alarm else "person", by=by,
         )  # fmt: skip
-    quick = every > brain_slices.EVERY
     start_robustness(
         brain, kinds=["rician_noise", "bias_field"], severities=[1, 3, 5], cases=1 if quick else 2, by=by,
     )  # fmt: skip

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput
-from explainability.attribution.attribution import Plane
 from explainability.faithfulness.perturbation_facts import PerturbationFact
-
-
-def strongest(values: Plane, *, share: float = 0.1) -> NDArray[np.bool_]:
-    """The ``share`` of the image where a map is strongest; ties in the order of the pixels."""
-    size = max(1, round(share * values.size))
-    region = np.zeros(values.size, dtype=bool)
-    region[np.argsort(-values.ravel(), kind="stable")[:size]] = True
-    return region.reshape(values.shape)
 
 
 def change_fact(

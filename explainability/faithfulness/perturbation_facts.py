@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from assurance.evidence.errors import InvalidInput, NotComputable
-from explainability.attribution.attribution import Attribution
+from explainability.attribution.attribution import Attribution, Plane
 from explainability.attribution.question import Question, blurred
 
 
@@ -39,15 +39,20 @@ class PerturbationFact:
         return asdict(self)
 
 
+def strongest(values: Plane, *, share: float = 0.1) -> NDArray[np.bool_]:
+    """The ``share`` of the image where a map is strongest; ties in the order of the pixels."""
+    size = max(1, round(share * values.size))
+    region = np.zeros(values.size, dtype=bool)
+    region[np.argsort(-values.ravel(), kind="stable")[:size]] = True
+    return region.reshape(values.shape)
+
+
 def strongest_region(attribution: Attribution, *, share: float = 0.1) -> NDArray[np.bool_]:
     """The ``share`` of the network's input where the map is strongest, for the target."""
     values = np.clip(attribution.grid_values, 0, None)
     if not values.any():
         raise NotComputable("no_positive_part", "nothing in this map speaks for the target: no region to cover")
-    size = max(1, round(share * values.size))
-    region = np.zeros(values.size, dtype=bool)
-    region[np.argsort(-values.ravel(), kind="stable")[:size]] = True
-    return region.reshape(values.shape) & (values > 0)
+    return strongest(values, share=share) & (values > 0)
 
 
 def masking_fact(

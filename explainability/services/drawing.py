@@ -16,9 +16,9 @@ from explainability.attribution.attribution import Attribution
 from explainability.attribution.generation import drawn_without, token_maps, words_of
 from explainability.attribution.question import Question
 from explainability.faithfulness.case_card import grade
-from explainability.faithfulness.drawing_facts import change_fact, strongest
+from explainability.faithfulness.drawing_facts import change_fact
 from explainability.faithfulness.graded import Graded
-from explainability.faithfulness.perturbation_facts import PerturbationFact
+from explainability.faithfulness.perturbation_facts import PerturbationFact, strongest
 from explainability.services.graded_map import GradedMap
 
 SEEDS = 4

@@ -21,7 +21,7 @@ from reporting.dossier import numbers
 from reporting.dossier.control_charts import LEAST_STEP, MOST_PATH, error_charts, weekly_charts
 from reporting.dossier.recompute import ranks, roc_points
 from reporting.models import Dossier
-from reporting.selectors.day_sums import day_sums
+from reporting.selectors.day_states import day_sums
 from reporting.selectors.labelled import LabelledCases
 
 REPLICATES = 400

@@ -10,7 +10,7 @@ import numpy as np
 
 from assurance.models import Deployment
 from monitoring.drift.state import state_from_bytes
-from monitoring.models import DayState, ReferenceSet, WindowRun
+from monitoring.models import ReferenceSet, WindowRun
 from monitoring.windows import inputs
 from monitoring.windows.calendar import Span
 from reporting.dossier import numbers
@@ -18,6 +18,7 @@ from reporting.dossier.contents import Evidence
 from reporting.dossier.control_charts import outcomes_of
 from reporting.dossier.recompute import FORMAT, VERSION, ranks, state_json, total_of
 from reporting.models import Dossier
+from reporting.selectors.day_states import day_states
 from reporting.selectors.labelled import LabelledCases, labelled_cases
 
 COMPARED = ("w1_sd", "ks", "psi", "js", "chi_square")
@@ -127,14 +128,7 @@ def _reference(made: dict[str, Any], reference: ReferenceSet, signal: str) -> st
 def _days(dossier: Dossier, deployment: Deployment, made: dict[str, Any]) -> dict[tuple[Any, str, str], int]:
     """Fill ``days`` with the counts that add up exactly; where each stands, by (day, site, signal)."""
     places: dict[tuple[Any, str, str], int] = {}
-    rows = DayState.objects.filter(
-        deployment=deployment,
-        version=dossier.version,
-        current=True,
-        day__gte=dossier.start.date(),
-        day__lt=dossier.end.date(),
-    )
-    for row in rows.order_by("day", "site", "signal").iterator(chunk_size=1000):
+    for row in day_states(dossier, deployment):
         state = state_from_bytes(bytes(row.content))
         plain = state_json(state)
         if plain is None:

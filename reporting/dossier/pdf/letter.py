@@ -16,8 +16,9 @@ from reporting.dossier.pdf import looks
 from reporting.dossier.pdf.document import frozen_at
 from reporting.dossier.pdf.flow import Box, Chart, FactLines, Prose
 from reporting.dossier.pdf.fonts import STRONG, register
-from reporting.dossier.pdf.grid import Grid, GridColumn, GridRow
+from reporting.dossier.pdf.grid import Grid
 from reporting.dossier.pdf.marks import vigil_mark, write
+from reporting.dossier.pdf.story import columns_and_rows
 from reporting.dossier.pdf.structure import TaggedCanvas
 
 LetterBlock = c.Heading | c.Text | c.Facts | c.Table | c.Figure | c.Notice
@@ -60,10 +61,7 @@ def _flowables(blocks: Sequence[LetterBlock]) -> Iterator[Flowable]:
             case c.Notice():
                 yield Box(block.tone, block.title, block.text)
             case c.Table():
-                columns = [GridColumn(x.title, x.share, x.right, x.mono, x.state) for x in block.columns]
-                at = next((place for place, x in enumerate(block.columns) if x.state), None)
-                rows = [GridRow(row, state=row[at] if at is not None else "") for row in block.rows]
-                yield Grid(columns, rows)
+                yield Grid(*columns_and_rows(block))
                 yield Spacer(1, 5)
                 if block.note:
                     yield Prose(block.note, looks.SMALL_TEXT)

@@ -98,10 +98,7 @@ def block_flowables(
                 yield Prose(block.title, looks.HEAD_3, "H3")
             yield FactLines(block.rows)
         case c.Table():
-            columns = [GridColumn(x.title, x.share, x.right, x.mono, x.state) for x in block.columns]
-            states = [place for place, x in enumerate(block.columns) if x.state]
-            rows = [GridRow(row, state=row[states[0]] if states else "") for row in block.rows]
-            yield from _grid(block.title, columns, rows, block.note)
+            yield from _grid(block.title, *columns_and_rows(block), block.note)
         case c.Results():
             rows = [result_row(contents.evidence[key]) for key in block.evidence]
             yield from _grid(block.title, RESULT_COLUMNS, rows, block.note)
@@ -173,6 +170,13 @@ def result_row(evidence: c.Evidence) -> GridRow:
     return GridRow(
         (evidence.id, f"{name}\n{where}", value, spread, n, finding["state"]), " · ".join(told), finding["state"]
     )
+
+
+def columns_and_rows(table: c.Table) -> tuple[list[GridColumn], list[GridRow]]:
+    """A row takes the state of its first state column."""
+    columns = [GridColumn(x.title, x.share, x.right, x.mono, x.state) for x in table.columns]
+    at = next((place for place, x in enumerate(table.columns) if x.state), None)
+    return columns, [GridRow(row, state=row[at] if at is not None else "") for row in table.rows]
 
 
 def _grid(title: str, columns: Any, rows: list[GridRow], note: str) -> Iterator[Flowable]:
